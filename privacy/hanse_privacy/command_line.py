@@ -1,0 +1,85 @@
+"""The command ``hanse``: one group of sub-commands per role, and one way to end with an error.
+
+Each role registers its group under the entry point ``hanse.commands``; a role whose packages are not
+installed is named with the extra that brings it.
+"""
+
+import os
+import sys
+from collections.abc import Callable
+from importlib.metadata import EntryPoint, entry_points
+from typing import Never
+
+import typer
+from rich.console import Console
+
+from hanse_privacy.errors import HanseError
+
+_ROLES = {
+    "demo": "Run an example league from end to end on this machine.",
+    "node": "A partner's node: keys, data, vault, courier.",
+    "consent": "The consent service of one or more partners.",
+    "league": "The centre: propose runs, drive them, read what they released.",
+}
+_EXTRAS = {"demo": "demo", "node": "node", "consent": "consent", "league": "server"}
+
+
+def _missing(name: str) -> Callable[[], Never]:
+    def say() -> Never:
+        Console(stderr=True).print(
+            f"The role '{name}' is not installed here. Install it with: pip install 'hanse\\[{_EXTRAS[name]}]'"
+        )
+        raise typer.Exit(2)
+
+    return say
+
+
+def _add_role(application: typer.Typer, name: str, point: EntryPoint | None) -> None:
+    if point is not None:
+        try:
+            group = point.load()
+        except ModuleNotFoundError as error:
+            if (error.name or "").startswith("hanse_"):
+                raise
+        else:
+            application.add_typer(group, name=name, help=_ROLES[name])
+            return
+    application.command(name, help=f"{_ROLES[name]} (not installed)")(_missing(name))
+
+
+def build(asked: str | None) -> typer.Typer:
+    """Assemble the command; only the role that was asked for is imported, so that each starts quickly."""
+    application = typer.Typer(
+        name="hanse",
+        help="Shared models and shared questions over customers who never leave home.",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        add_completion=False,
+    )
+    application.callback()(lambda: None)
+    points = {point.name: point for point in entry_points(group="hanse.commands")}
+    for name, description in _ROLES.items():
+        if name == asked:
+            _add_role(application, name, points.get(name))
+        else:
+            application.command(name, help=description)(lambda: None)
+    return application
+
+
+def main() -> None:
+    """Run ``hanse``; every failure is one sentence and its mend, with an exit status."""
+    # No process of Hanse reports to anybody.
+    os.environ.setdefault("FLWR_TELEMETRY_ENABLED", "0")
+    os.environ.setdefault("FLWR_DISABLE_UPDATE_CHECK", "1")
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    asked = sys.argv[1] if len(sys.argv) > 1 else None
+    try:
+        build(asked)()
+    except HanseError as error:
+        Console(stderr=True, soft_wrap=True).print(
+            f"[bold red]{error.what}[/] {error.mend} [dim]\\[{error.code}][/]", highlight=False
+        )
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        Console(stderr=True).print("Stopped.")
+        sys.exit(130)

@@ -1,0 +1,198 @@
+"""Letters between the centre and a vault: signed end to end, bound to run, round, operation, node and nonce.
+
+Whoever carries a letter (SuperLink, SuperNode, courier) can read its address and nothing else of use:
+it can lose a letter, not alter or repeat one.
+"""
+
+import hashlib
+from datetime import datetime
+from enum import StrEnum
+from typing import TypeVar
+
+import msgspec
+
+from hanse_privacy.errors import HanseError, SignatureInvalidError
+from hanse_privacy.identity import PublicKey, SigningKey
+
+PROTOCOL_VERSION = 1
+MAXIMUM_LETTER_BYTES = 64 * 1024 * 1024
+NONCE_BYTES = 16
+
+INSTRUCTION_CONTEXT = "instruction/1"
+ANSWER_CONTEXT = "answer/1"
+
+
+class LetterMalformedError(HanseError):
+    """What was received is no letter of this protocol: an unknown field, a wrong type, a wrong version."""
+
+    code = "LETTER_MALFORMED"
+
+
+class Letter(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Exact signed bytes and their signature."""
+
+    body: bytes
+    signature: bytes
+
+
+class Instruction(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the centre asks of one vault."""
+
+    protocol: int
+    run: str
+    proposal: str
+    """Digest of the proposal that both ends hold."""
+    round: int
+    """0 before the first round (admission)."""
+    operation: str
+    operation_version: int
+    sender: str
+    recipient: str
+    nonce: bytes
+    sent_at: datetime
+    parameters: msgspec.Raw
+    """Decoded, strictly, once the operation is known."""
+
+
+class Outcome(StrEnum):
+    """How a vault answers."""
+
+    DONE = "done"
+    WAITING = "waiting"
+    """A person at the partner has to approve first."""
+    REFUSED = "refused"
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What one vault answers, bound to the exact instruction by its digest."""
+
+    protocol: int
+    run: str
+    proposal: str
+    round: int
+    operation: str
+    operation_version: int
+    sender: str
+    recipient: str
+    instruction: bytes
+    """SHA-256 of the instruction's signed bytes."""
+    outcome: Outcome
+    reason: str
+    """Stable code where refused or waiting; empty otherwise."""
+    explanation: str
+    """For people; empty where done."""
+    result: bytes
+    """The operation's result, encoded by its own type; empty unless done."""
+
+
+class AdmitParameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """``admit``, version 1."""
+
+    signed_proposal: bytes
+
+
+class NoParameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """``popularity-statistics``, version 1: all is in the proposal."""
+
+
+class WeightsParameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """``churn-gradient`` and ``churn-evaluation``, version 1."""
+
+    weights: list[float]
+
+
+class ReleaseResult(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One noised integer vector, little-endian int64."""
+
+    vector: bytes
+
+
+class CourierReply(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What comes back over the transport: a sealed answer, or an unsigned word on why there is none."""
+
+    answer: bytes = b""
+    failure: str = ""
+    """Stable code; nobody vouches for it, so it explains a failure and proves nothing."""
+    explanation: str = ""
+
+
+_Body = TypeVar("_Body", Instruction, Answer)
+_Record = TypeVar("_Record")
+
+
+def seal(body: Instruction | Answer, *, key: SigningKey) -> bytes:
+    """Encode and sign a body; the result is what couriers carry."""
+    context = INSTRUCTION_CONTEXT if isinstance(body, Instruction) else ANSWER_CONTEXT
+    encoded = msgspec.msgpack.encode(body)
+    return msgspec.msgpack.encode(Letter(body=encoded, signature=key.sign(context=context, message=encoded)))
+
+
+def open_instruction(letter: bytes, *, key: PublicKey) -> tuple[Instruction, bytes]:
+    """Verify and decode an instruction; also return its digest, to which the answer is bound.
+
+    Raises:
+        LetterMalformedError: If it does not decode strictly, or speaks another protocol version.
+        SignatureInvalidError: If it was not signed by ``key``.
+    """
+    body = _verified_body(letter, context=INSTRUCTION_CONTEXT, key=key)
+    instruction = _decode_versioned(body, Instruction)
+    if len(instruction.nonce) != NONCE_BYTES:
+        raise LetterMalformedError("An instruction's nonce has the wrong length.", "Update the centre's Hanse.")
+    return instruction, hashlib.sha256(body).digest()
+
+
+def open_answer(letter: bytes, *, key: PublicKey, instruction_letter: bytes) -> Answer:
+    """Verify, decode and match an answer with the instruction it must answer.
+
+    Raises:
+        LetterMalformedError: If it does not decode strictly, or answers something else.
+        SignatureInvalidError: If it was not signed by ``key``.
+    """
+    answer = _decode_versioned(_verified_body(letter, context=ANSWER_CONTEXT, key=key), Answer)
+    asked_body = decode(instruction_letter, Letter).body
+    asked = decode(asked_body, Instruction)
+    bound = (answer.run, answer.proposal, answer.round, answer.operation, answer.operation_version)
+    expected = (asked.run, asked.proposal, asked.round, asked.operation, asked.operation_version)
+    parties = (answer.sender, answer.recipient) == (asked.recipient, asked.sender)
+    if bound != expected or not parties or answer.instruction != hashlib.sha256(asked_body).digest():
+        raise LetterMalformedError(
+            f"{asked.recipient} answered another instruction than the one of round {asked.round}.",
+            "An old answer was sent again, or answers were swapped on the way; start a new run.",
+        )
+    return answer
+
+
+def decode(data: bytes | msgspec.Raw, kind: type[_Record]) -> _Record:
+    """Decode MessagePack strictly into ``kind``.
+
+    Raises:
+        LetterMalformedError: Naming the field and the fault, never a value.
+    """
+    try:
+        return msgspec.msgpack.decode(data, type=kind)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise LetterMalformedError(
+            f"A {kind.__name__} is malformed: {error}.", "Both ends must run compatible versions of Hanse."
+        ) from error
+
+
+def _verified_body(letter: bytes, *, context: str, key: PublicKey) -> bytes:
+    if len(letter) > MAXIMUM_LETTER_BYTES:
+        raise LetterMalformedError(
+            f"A letter has {len(letter)} bytes.", f"At most {MAXIMUM_LETTER_BYTES} are accepted."
+        )
+    outer = decode(letter, Letter)
+    if len(outer.signature) != 64:
+        raise SignatureInvalidError("A letter's signature has the wrong length.", "It was altered on the way.")
+    key.verify(context=context, message=outer.body, signature=outer.signature)
+    return outer.body
+
+
+def _decode_versioned(body: bytes, kind: type[_Body]) -> _Body:
+    record = decode(body, kind)
+    if record.protocol != PROTOCOL_VERSION:
+        raise LetterMalformedError(
+            f"A letter speaks protocol version {record.protocol}.",
+            f"This installation speaks version {PROTOCOL_VERSION}: install the same Hanse at both ends.",
+        )
+    return record

@@ -1,0 +1,212 @@
+"""The run proposal: everything a run will do, signed by the centre before it starts.
+
+A vault admits a run by its proposal and then executes exactly the steps written there; nothing that
+bears on privacy can be changed by a later message.
+"""
+
+from datetime import datetime
+from typing import Annotated, ClassVar, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from hanse_privacy.accounting import ReleaseEvent, epsilon_of
+from hanse_privacy.identity import PublicKey
+from hanse_privacy.protocol.documents import Document
+from hanse_privacy.protocol.vocabulary import CountryCode, PartyName, PurposeName, RunId, Tier
+from hanse_privacy.release import BlockLayout, ReleaseLayout
+from hanse_privacy.units import PrivacyBudget, PrivacyUnit
+
+MAXIMUM_ITEMS = 200_000
+MAXIMUM_ROUNDS = 10_000
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Block(_Part):
+    """One part of a step's release: its clip, and its share of the step's privacy loss."""
+
+    clip: float = Field(gt=0)
+    share: float = Field(gt=0, le=1)
+    is_metric: bool = False
+    """Whether it is released to judge the run rather than to build the model."""
+
+
+class _Step(_Part):
+    purpose: PurposeName
+    """The step uses only customers who granted this purpose."""
+    tier: Tier
+    noise_multiplier: float = Field(gt=0)
+    """σ of one vault's noise over the sensitivity, in every round of the step."""
+    rounds: int = Field(ge=1, le=MAXIMUM_ROUNDS)
+
+
+class PopularityStep(_Step):
+    """One-shot statistics: per item, the summed purchase rate and the number of customers who bought it."""
+
+    operation: Literal["popularity-statistics"] = "popularity-statistics"
+    version: Literal[1] = 1
+    rounds: int = Field(default=1, ge=1, le=1)
+    last_week: int = Field(ge=1)
+    """Purchases up to and including this league week are used."""
+    half_life_weeks: float = Field(gt=0)
+    items: int = Field(ge=1, le=MAXIMUM_ITEMS)
+    """Items in the league's public catalogue."""
+    rate: Block
+    breadth: Block
+    customers: Block
+
+    def blocks(self) -> tuple[BlockLayout, ...]:
+        """The release's blocks, in order."""
+        return (
+            _layout("rate", self.items, self.rate),
+            _layout("breadth", self.items, self.breadth),
+            _layout("customers", 1, self.customers),
+        )
+
+
+class ChurnGradientStep(_Step):
+    """Rounds of differentially private gradient descent on a logistic churn model."""
+
+    operation: Literal["churn-gradient"] = "churn-gradient"
+    version: Literal[1] = 1
+    last_week: int = Field(ge=1)
+    """Features from purchases up to this week; the label looks at the weeks after it."""
+    horizon_weeks: int = Field(ge=1, le=52)
+    weights: int = Field(ge=1, le=10_000)
+    gradient: Block
+    customers: Block | None = None
+    """Present where the round also releases the noisy count of customers."""
+
+    def blocks(self) -> tuple[BlockLayout, ...]:
+        """The release's blocks, in order."""
+        gradient = (_layout("gradient", self.weights, self.gradient),)
+        return gradient if self.customers is None else (*gradient, _layout("customers", 1, self.customers))
+
+
+class ChurnEvaluationStep(_Step):
+    """Score histograms of customers who stayed and who left, from which anyone computes the AUC."""
+
+    operation: Literal["churn-evaluation"] = "churn-evaluation"
+    version: Literal[1] = 1
+    rounds: int = Field(default=1, ge=1, le=1)
+    last_week: int = Field(ge=1)
+    horizon_weeks: int = Field(ge=1, le=52)
+    weights: int = Field(ge=1, le=10_000)
+    bins: int = Field(ge=2, le=1000)
+    histogram: Block
+
+    def blocks(self) -> tuple[BlockLayout, ...]:
+        """The release's blocks, in order: one cell per label and bin."""
+        return (_layout("histogram", 2 * self.bins, self.histogram),)
+
+
+Step = Annotated[PopularityStep | ChurnGradientStep | ChurnEvaluationStep, Field(discriminator="operation")]
+
+
+def _layout(name: str, size: int, block: Block) -> BlockLayout:
+    return BlockLayout(name=name, size=size, clip=block.clip, share=block.share)
+
+
+class RosterEntry(_Part):
+    """One vault of the run and the key its answers are signed with."""
+
+    partner: PartyName
+    public_key: str
+
+    @property
+    def key(self) -> PublicKey:
+        """The vault's key, parsed."""
+        return PublicKey.from_text(self.public_key)
+
+
+class Recipient(_Part):
+    """Who receives what the run releases."""
+
+    name: PartyName
+    country: CountryCode
+
+
+class RunProposal(Document):
+    """Signed by the centre, checked by every vault against its own policy."""
+
+    kind: ClassVar[str] = "run-proposal/1"
+
+    run: RunId
+    title: str = Field(min_length=1, max_length=200)
+    data_categories: tuple[str, ...] = Field(min_length=1)
+    """W3C DPV terms of the personal data that the steps read."""
+    recipients: tuple[Recipient, ...] = Field(min_length=1)
+    roster: tuple[RosterEntry, ...] = Field(min_length=1)
+    minimum_cohort: int = Field(ge=1)
+    """A vault with fewer consenting customers in a round refuses that round."""
+    honest_minimum: int = Field(ge=1)
+    """h: vaults presumed honest. While each release carries its vault's full noise, no claim rests on it."""
+    unit: PrivacyUnit
+    units_per_clip: int = Field(ge=16, le=2**24)
+    """Integer units per unit of norm."""
+    epsilon: float = Field(gt=0, le=100)
+    """The whole run's bound, metrics included, per privacy unit."""
+    delta: float = Field(gt=0, lt=1e-3)
+    steps: tuple[Step, ...] = Field(min_length=1)
+    created_at: datetime
+    expires_at: datetime
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        partners = [entry.partner for entry in self.roster]
+        if len(set(partners)) != len(partners) or len({entry.public_key for entry in self.roster}) != len(partners):
+            raise ValueError("the roster must name each partner and each key once")
+        if self.honest_minimum > len(partners):
+            raise ValueError("honest_minimum must be at most the number of partners in the roster")
+        if self.created_at.tzinfo is None or self.expires_at.tzinfo is None:
+            raise ValueError("created_at and expires_at must name their time zone")
+        cost = self.cost_epsilon()
+        if cost > self.epsilon * (1 + 1e-9):
+            raise ValueError(f"the steps cost epsilon {cost:.6f}, more than the stated {self.epsilon}")
+        return self
+
+    @property
+    def budget(self) -> PrivacyBudget:
+        """The stated bound."""
+        return PrivacyBudget(epsilon=self.epsilon, delta=self.delta)
+
+    @property
+    def rounds(self) -> int:
+        """Rounds in all steps together; they are numbered from 1."""
+        return sum(step.rounds for step in self.steps)
+
+    def step_of(self, round_number: int) -> PopularityStep | ChurnGradientStep | ChurnEvaluationStep | None:
+        """The step that a round belongs to; none if the run has no such round."""
+        first = 1
+        for step in self.steps:
+            if first <= round_number < first + step.rounds:
+                return step
+            first += step.rounds
+        return None
+
+    def layout(self, step: PopularityStep | ChurnGradientStep | ChurnEvaluationStep) -> ReleaseLayout:
+        """The public layout of one round's release."""
+        return ReleaseLayout(blocks=step.blocks(), units=self.units_per_clip, noise_multiplier=step.noise_multiplier)
+
+    def events(self) -> tuple[ReleaseEvent, ...]:
+        """Every release that the run will make at one vault, in order."""
+        return tuple(self.layout(step).event for step in self.steps for _ in range(step.rounds))
+
+    def cost_epsilon(self) -> float:
+        """ε of all releases at the stated δ, recomputed from the steps."""
+        return epsilon_of(self.events(), delta=self.delta)
+
+    def purposes(self) -> tuple[str, ...]:
+        """The purposes of all steps, each once, in order."""
+        return tuple(dict.fromkeys(step.purpose for step in self.steps))
+
+    def partners(self) -> tuple[str, ...]:
+        """Names in the roster, in order."""
+        return tuple(entry.partner for entry in self.roster)
+
+    def key_of(self, partner: str) -> PublicKey:
+        """The key of one partner in the roster (KeyError if it is not there)."""
+        keys = {entry.partner: entry.key for entry in self.roster}
+        return keys[partner]

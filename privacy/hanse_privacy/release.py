@@ -1,0 +1,217 @@
+"""A release: customers' vectors, clipped, put on integers, summed, noised. The one door out of a vault.
+
+A release carries one or more *blocks* (say, purchase rates, breadth and the customer count). Each
+block has its own clip and a share of the privacy loss; together they form one vector per customer
+whose L2 norm is at most 1, and one Gaussian mechanism covers it (splitting ρ by ``share`` is exactly
+splitting zCDP).
+"""
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hanse_privacy.accounting import ReleaseEvent
+from hanse_privacy.discrete_gaussian import sample_discrete_gaussian
+from hanse_privacy.errors import HanseError
+from hanse_privacy.randomness import RandomSource
+from hanse_privacy.validation import require, require_at_least, require_not_empty, require_positive
+
+SMALLEST_NOISE_UNITS = 4
+"""Noise narrower than this many integer units is refused (see DESIGN, accounting of sums)."""
+
+
+class UnusableVectorError(HanseError):
+    """A customer's vector holds NaN or infinity: nothing is released."""
+
+    code = "UNUSABLE_VECTOR"
+
+
+@dataclass(frozen=True, kw_only=True)
+class BlockLayout:
+    """One named part of a release."""
+
+    name: str
+    size: int
+    clip: float
+    """Bound on each customer's L2 norm in this block, in the block's own unit."""
+    share: float
+    """Part of the release's ρ that this block gets."""
+
+    def __post_init__(self) -> None:
+        require_at_least(1, size=self.size)
+        require_positive(clip=self.clip, share=self.share)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReleaseLayout:
+    """What one release looks like and how much noise it carries; public, fixed before any data is read.
+
+    Guarantee: a vector made by :func:`sum_customers` under this layout, plus discrete Gaussian noise of
+    ``variance_parameter`` in every coordinate, satisfies the zCDP of :attr:`event` for adding or
+    removing one customer.
+    """
+
+    blocks: tuple[BlockLayout, ...]
+    units: int
+    """Integer units per unit of norm: the grid's fineness and the integer L2 sensitivity."""
+    noise_multiplier: float
+    """σ as a multiple of the sensitivity."""
+
+    def __post_init__(self) -> None:
+        require_not_empty(blocks=self.blocks)
+        require_positive(noise_multiplier=self.noise_multiplier)
+        require(16 <= self.units <= 2**24, name="units", value=self.units, bound="between 16 and 2^24")
+        total = math.fsum(block.share for block in self.blocks)
+        require(total <= 1 + 1e-12, name="sum of shares", value=total, bound="at most 1")
+        noise_units = self.noise_multiplier * self.units
+        require(
+            noise_units >= SMALLEST_NOISE_UNITS,
+            name="noise in integer units",
+            value=noise_units,
+            bound=f"{SMALLEST_NOISE_UNITS} or more",
+        )
+
+    @property
+    def size(self) -> int:
+        """Coordinates in all blocks together."""
+        return sum(block.size for block in self.blocks)
+
+    @property
+    def variance_parameter(self) -> int:
+        """σ² in squared integer units, rounded up."""
+        return math.ceil((self.noise_multiplier * self.units) ** 2)
+
+    @property
+    def event(self) -> ReleaseEvent:
+        """What one release under this layout costs."""
+        return ReleaseEvent(squared_sensitivity=self.units**2, variance_parameter=self.variance_parameter)
+
+    def decode(self, vector: NDArray[np.int64]) -> dict[str, NDArray[np.float64]]:
+        """Turn a released vector, or a sum of such, back into each block's own unit."""
+        require(vector.shape == (self.size,), name="vector shape", value=vector.shape, bound=f"({self.size},)")
+        parts, start = {}, 0
+        for block in self.blocks:
+            piece = vector[start : start + block.size].astype(np.float64)
+            parts[block.name] = piece * self._step(block)
+            start += block.size
+        return parts
+
+    def standard_deviation(self, name: str, *, releases: int = 1) -> float:
+        """Noise per coordinate of a block in its own unit, after summing ``releases`` vaults' releases."""
+        block = next(block for block in self.blocks if block.name == name)
+        return math.sqrt(self.variance_parameter * releases) * self._step(block)
+
+    def _step(self, block: BlockLayout) -> float:
+        return block.clip / (math.sqrt(block.share) * self.units)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CustomerSum:
+    """The exact sum and what was done to get it. Never leaves a vault as it is."""
+
+    vector: NDArray[np.int64]
+    customers: int
+    clipped: dict[str, int]
+    """Customers whose vector was longer than the clip, by block."""
+    refitted: int
+    """Customers whose rounding would have passed the integer bound, so it went toward zero instead."""
+
+
+def sum_customers(layout: ReleaseLayout, batches: Iterable[Mapping[str, NDArray[np.float64]]]) -> CustomerSum:
+    """Clip, scale, round, enforce the integer norm and add up.
+
+    Args:
+        layout: The release's public layout.
+        batches: Customers in batches of any size (so that memory stays bounded). A batch holds, for each
+            block, one row per customer, shape (customers, block.size), in the same order in every block.
+            Each customer must be in one batch only.
+
+    Raises:
+        UnusableVectorError: If any entry is NaN or infinite.
+        InvalidValueError: If a block is missing or a shape does not fit.
+
+    Edge cases: no customer at all gives the zero vector (which then still gets its noise); a zero row
+    stays zero; an integer input is used as it is; a huge finite entry is clipped with its row and counted.
+    """
+    vector = np.zeros(layout.size, dtype=np.int64)
+    clipped = {block.name: 0 for block in layout.blocks}
+    refitted = customers = 0
+    for batch in batches:
+        scaled = []
+        count = _customers_in(layout, batch)
+        customers += count
+        # int64 holds 2^63: the sum of all customers' bounded coordinates must stay well inside.
+        require(
+            customers * layout.units < 2**62,
+            name="customers times units",
+            value=customers,
+            bound="below 2^62",
+        )
+        for block in layout.blocks:
+            part, too_long = _clip_and_scale(_checked(batch, block, count), block=block, units=layout.units)
+            clipped[block.name] += too_long
+            scaled.append(part)
+        integers, adjusted = _round_within(np.concatenate(scaled, axis=1), bound=layout.units)
+        refitted += adjusted
+        vector += integers.sum(axis=0, dtype=np.int64)
+    return CustomerSum(vector=vector, customers=customers, clipped=clipped, refitted=refitted)
+
+
+def _customers_in(layout: ReleaseLayout, batch: Mapping[str, NDArray[np.float64]]) -> int:
+    names = {block.name for block in layout.blocks}
+    require(set(batch) == names, name="blocks", value=sorted(batch), bound=f"exactly {sorted(names)}")
+    counts = {part.shape[0] for part in batch.values()}
+    require(len(counts) == 1, name="customers per block", value=sorted(counts), bound="the same in every block")
+    return int(counts.pop())
+
+
+def _checked(batch: Mapping[str, NDArray[np.float64]], block: BlockLayout, count: int) -> NDArray[np.float64]:
+    part = np.asarray(batch[block.name], dtype=np.float64)
+    require(part.shape == (count, block.size), name=block.name, value=part.shape, bound=str((count, block.size)))
+    if not np.isfinite(part).all():
+        raise UnusableVectorError(
+            f"Block {block.name!r} holds a value that is not a finite number.",
+            "Mend the data or the feature that makes it; nothing was released.",
+        )
+    return part
+
+
+def _clip_and_scale(part: NDArray[np.float64], *, block: BlockLayout, units: int) -> tuple[NDArray[np.float64], int]:
+    """Bring each row to norm at most sqrt(share)·units; return how many rows were clipped."""
+    # Divided by its largest entry first, so that squaring a huge finite value cannot overflow.
+    largest = np.abs(part).max(axis=1, initial=0.0)
+    safe = np.where(largest > 0, largest, 1.0)
+    norms = np.linalg.norm(part / safe[:, None], axis=1) * safe
+    too_long = norms > block.clip
+    shrink = np.where(too_long, block.clip / np.where(too_long, norms, 1.0), 1.0)
+    factor = math.sqrt(block.share) * units / block.clip
+    return part * shrink[:, None] * factor, int(too_long.sum())
+
+
+def _round_within(rows: NDArray[np.float64], *, bound: int) -> tuple[NDArray[np.int64], int]:
+    """Round to nearest; where a row's integer norm passes ``bound``, round toward zero instead."""
+    integers = np.rint(rows).astype(np.int64)
+    over = _squared_norms(integers) > bound**2
+    refitted = int(over.sum())
+    shrink = 1.0
+    while over.any():
+        integers[over] = np.trunc(rows[over] * shrink).astype(np.int64)
+        over = _squared_norms(integers) > bound**2
+        # Only floating-point error in the clip can bring us here again.
+        shrink *= 1 - 1e-9
+    return integers, refitted
+
+
+def _squared_norms(integers: NDArray[np.int64]) -> NDArray[np.int64]:
+    norms: NDArray[np.int64] = np.einsum("ij,ij->i", integers, integers)
+    return norms
+
+
+def add_noise(layout: ReleaseLayout, exact: CustomerSum, *, source: RandomSource) -> NDArray[np.int64]:
+    """Add a fresh discrete Gaussian draw to every coordinate: what may leave, once it is paid for."""
+    noise = sample_discrete_gaussian(variance_parameter=layout.variance_parameter, size=layout.size, source=source)
+    noisy: NDArray[np.int64] = exact.vector + noise
+    return noisy

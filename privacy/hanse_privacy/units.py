@@ -1,0 +1,37 @@
+"""Whom a guarantee protects (the privacy unit) and how much is lost (the budget), as types."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from hanse_privacy.validation import require_positive, require_probability
+
+
+class NeighbouringRelation(StrEnum):
+    """Which two data sets a guarantee makes hard to tell apart."""
+
+    ADD_OR_REMOVE_ONE = "add-or-remove-one"
+
+
+class PrivacyUnit(StrEnum):
+    """One unit is what may differ between two neighbouring data sets."""
+
+    CUSTOMER_AT_ONE_PARTNER = "customer-at-one-partner"
+    """Everything that one partner holds about one of its customers. A person who shops at k partners is
+    k units: what the league learns of that person is bounded by the composition of k guarantees."""
+
+    @property
+    def relation(self) -> NeighbouringRelation:
+        """The neighbouring relation that belongs to the unit."""
+        return NeighbouringRelation.ADD_OR_REMOVE_ONE
+
+
+@dataclass(frozen=True, kw_only=True)
+class PrivacyBudget:
+    """An (ε, δ) bound. Smaller is stronger; δ must be well below one over the number of customers."""
+
+    epsilon: float
+    delta: float
+
+    def __post_init__(self) -> None:
+        require_positive(epsilon=self.epsilon)
+        require_probability(delta=self.delta)
