@@ -14,6 +14,7 @@ import typer
 from rich.console import Console
 
 from hanse_privacy.errors import HanseError
+from hanse_privacy.process_environment import QUIET
 
 _ROLES = {
     "demo": "Run an example league from end to end on this machine.",
@@ -68,10 +69,7 @@ def build(asked: str | None) -> typer.Typer:
 
 def main() -> None:
     """Run ``hanse``; every failure is one sentence and its mend, with an exit status."""
-    # No process of Hanse reports to anybody.
-    os.environ.setdefault("FLWR_TELEMETRY_ENABLED", "0")
-    os.environ.setdefault("FLWR_DISABLE_UPDATE_CHECK", "1")
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ.update(QUIET)
     asked = sys.argv[1] if len(sys.argv) > 1 else None
     try:
         build(asked)()

@@ -6,6 +6,9 @@ LETTERS_RECORD = "hanse-letters"
 REPLY_RECORD = "hanse-reply"
 """From a node."""
 
+PARTNER_FIELD = "partner"
+"""The partner that the node says it serves: a hint for the next address, proved by no one."""
+
 REPLY_FIELD = "reply"
 """The encoded courier's reply inside it."""
 

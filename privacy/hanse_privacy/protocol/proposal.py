@@ -4,7 +4,7 @@ A vault admits a run by its proposal and then executes exactly the steps written
 bears on privacy can be changed by a later message.
 """
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -41,6 +41,11 @@ class _Step(_Part):
     """σ of one vault's noise over the sensitivity, in every round of the step."""
     rounds: int = Field(ge=1, le=MAXIMUM_ROUNDS)
 
+    def metrics_share(self) -> float:
+        """The part of the step's own loss that buys metrics."""
+        blocks = [value for _, value in self if isinstance(value, Block)]
+        return sum(block.share for block in blocks if block.is_metric)
+
 
 class PopularityStep(_Step):
     """One-shot statistics: per item, the summed purchase rate and the number of customers who bought it."""
@@ -66,6 +71,15 @@ class PopularityStep(_Step):
         )
 
 
+class Descent(_Part):
+    """How the centre walks from round to round; it costs no privacy and is stated for all to see."""
+
+    learning_rate: float = Field(gt=0)
+    momentum: float = Field(ge=0, lt=1)
+    l2: float = Field(ge=0)
+    average_from_round: int = Field(ge=1)
+
+
 class ChurnGradientStep(_Step):
     """Rounds of differentially private gradient descent on a logistic churn model."""
 
@@ -77,7 +91,9 @@ class ChurnGradientStep(_Step):
     weights: int = Field(ge=1, le=10_000)
     gradient: Block
     customers: Block | None = None
-    """Present where the round also releases the noisy count of customers."""
+    """Present where the round also releases the noisy count of customers: in a run's first step."""
+    descent: Descent | None = None
+    """Present in a run's first step."""
 
     def blocks(self) -> tuple[BlockLayout, ...]:
         """The release's blocks, in order."""
@@ -139,6 +155,10 @@ class RunProposal(Document):
     """W3C DPV terms of the personal data that the steps read."""
     recipients: tuple[Recipient, ...] = Field(min_length=1)
     roster: tuple[RosterEntry, ...] = Field(min_length=1)
+    catalogue: str = Field(pattern=r"^[0-9a-f]{64}$")
+    """Digest of the league's public catalogue: every vault must have read its export with this one."""
+    week_one: date
+    """First day of league week 1; every week of the run is counted from it."""
     minimum_cohort: int = Field(ge=1)
     """A vault with fewer consenting customers in a round refuses that round."""
     honest_minimum: int = Field(ge=1)
@@ -197,6 +217,15 @@ class RunProposal(Document):
     def cost_epsilon(self) -> float:
         """ε of all releases at the stated δ, recomputed from the steps."""
         return epsilon_of(self.events(), delta=self.delta)
+
+    def metrics_share(self) -> float:
+        """The part of the run's privacy loss (of ρ) that buys metrics rather than the model."""
+        total = spent = 0.0
+        for step in self.steps:
+            cost = step.rounds * float(self.layout(step).event.rho)
+            total += cost
+            spent += cost * step.metrics_share()
+        return spent / total
 
     def purposes(self) -> tuple[str, ...]:
         """The purposes of all steps, each once, in order."""

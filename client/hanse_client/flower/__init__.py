@@ -1,0 +1,1 @@
+"""The node's adapter to Flower: the only modules of this room that import it."""

@@ -1,0 +1,195 @@
+"""A partner's own policy: what its vault will ever do, whatever the centre asks.
+
+``policy.toml`` lies beside the data and is written by the partner alone. It can only tighten what a
+proposal asks for; a proposal that asks for more is refused with the rule it breaks.
+"""
+
+import tomllib
+from pathlib import Path
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from hanse_privacy.errors import HanseError, InvalidValueError
+from hanse_privacy.identity import PublicKey
+from hanse_privacy.protocol.documents import describe
+from hanse_privacy.protocol.proposal import RunProposal
+from hanse_privacy.protocol.vocabulary import PartyName, PurposeName, Tier
+from hanse_privacy.units import PrivacyBudget
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class NodeSection(_Section):
+    """Who and where this node is."""
+
+    partner: PartyName
+    contract: Path = Path("contract.toml")
+    catalogue: Path
+    """Folder of the league's public catalogue."""
+    socket: Path
+    """Where the courier finds the vault: a socket outside the vault's own folders."""
+    courier_group: str | None = None
+    """Group that owns the socket (mode 0660); without it only this account can connect."""
+    courier_accounts: tuple[str, ...] = ()
+    """Accounts whose processes may connect; empty means this account alone (boundary not in force)."""
+
+
+class ConsentSection(_Section):
+    """The consent service that this partner relies on."""
+
+    url: str = Field(pattern=r"^https?://")
+    public_key: str
+    timeout_s: float = Field(default=10.0, gt=0, le=120)
+
+
+class PinSection(_Section):
+    """Keys compared out of band, by fingerprint; nobody else is believed."""
+
+    centre: PartyName
+    centre_key: str
+    partners: dict[PartyName, str]
+
+
+class LimitSection(_Section):
+    """The floors and caps of this partner."""
+
+    purposes: tuple[PurposeName, ...]
+    highest_tier: Tier
+    data_categories: tuple[str, ...]
+    recipients: tuple[PartyName, ...]
+    countries: tuple[str, ...]
+    """Countries that recipients may be in."""
+    minimum_cohort: int = Field(ge=1)
+    minimum_partners: int = Field(ge=2)
+    run_epsilon: float = Field(gt=0)
+    """The most that one run may cost."""
+    total_epsilon: float = Field(gt=0)
+    """The most that all runs together may cost, at ``delta``."""
+    delta: float = Field(gt=0, lt=1e-3)
+    ask_a_person: bool = True
+    """Whether each run waits for ``hanse node approve``."""
+
+
+class Policy(_Section):
+    """All of ``policy.toml``."""
+
+    node: NodeSection
+    consent: ConsentSection
+    pins: PinSection
+    limits: LimitSection
+
+    @model_validator(mode="after")
+    def _keys_parse(self) -> Self:
+        try:
+            for text in (self.consent.public_key, self.pins.centre_key, *self.pins.partners.values()):
+                PublicKey.from_text(text)
+        except InvalidValueError as error:
+            raise ValueError(str(error)) from error
+        if self.node.partner not in self.pins.partners:
+            raise ValueError("pins.partners must name this node's own partner, too")
+        return self
+
+    @property
+    def cap(self) -> PrivacyBudget:
+        """The ledger's cap."""
+        return PrivacyBudget(epsilon=self.limits.total_epsilon, delta=self.limits.delta)
+
+    @property
+    def centre_key(self) -> PublicKey:
+        """The pinned key of the centre."""
+        return PublicKey.from_text(self.pins.centre_key)
+
+    @property
+    def consent_key(self) -> PublicKey:
+        """The pinned key of the consent service."""
+        return PublicKey.from_text(self.consent.public_key)
+
+
+class PolicyInvalidError(HanseError):
+    """``policy.toml`` cannot be read or is not valid."""
+
+    code = "POLICY_INVALID"
+    exit_code = 2
+
+
+class PolicyViolationError(HanseError):
+    """A proposal asks for more than the policy allows."""
+
+    code = "POLICY_VIOLATION"
+
+
+def load_policy(path: Path) -> Policy:
+    """Read a policy file.
+
+    Raises:
+        PolicyInvalidError: Naming the field and its bound.
+    """
+    try:
+        return Policy.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+    except OSError as error:
+        raise PolicyInvalidError(
+            f"The policy {path} cannot be read ({error.strerror}).", "Write one, or name the node's folder with --home."
+        ) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise PolicyInvalidError(f"The policy {path} is not TOML: {error}.", "Mend that line.") from error
+    except ValidationError as error:
+        raise PolicyInvalidError(
+            f"The policy {path} is not valid: {describe(error)}.", "Mend the named fields."
+        ) from error
+
+
+def require_allowed(policy: Policy, proposal: RunProposal) -> None:
+    """Hold a proposal against the policy; every rule it breaks is named at once.
+
+    Raises:
+        PolicyViolationError: If any rule is broken.
+    """
+    broken = [*_roster_faults(policy, proposal), *_limit_faults(policy, proposal)]
+    if broken:
+        raise PolicyViolationError(
+            f"{policy.node.partner}'s policy does not allow run {proposal.run}: {'; '.join(broken)}.",
+            "Propose less, or ask the partner to change its policy.",
+        )
+
+
+def _roster_faults(policy: Policy, proposal: RunProposal) -> list[str]:
+    faults = []
+    for entry in proposal.roster:
+        pinned = policy.pins.partners.get(entry.partner)
+        if pinned is None:
+            faults.append(f"partner {entry.partner} in the roster is not pinned here")
+        elif pinned != entry.public_key:
+            faults.append(f"the roster's key of {entry.partner} is not the pinned one")
+    if policy.node.partner not in proposal.partners():
+        faults.append("this partner is not in the roster")
+    if len(proposal.roster) < policy.limits.minimum_partners:
+        faults.append(f"{len(proposal.roster)} partners, at least {policy.limits.minimum_partners} needed")
+    return faults
+
+
+def _limit_faults(policy: Policy, proposal: RunProposal) -> list[str]:
+    limits = policy.limits
+    faults = [f"purpose {purpose} is not allowed" for purpose in proposal.purposes() if purpose not in limits.purposes]
+    faults += [
+        f"tier {step.tier.value} is above {limits.highest_tier.value}"
+        for step in proposal.steps
+        if step.tier.rank > limits.highest_tier.rank
+    ]
+    faults += [
+        f"data category {category} is not allowed"
+        for category in proposal.data_categories
+        if category not in limits.data_categories
+    ]
+    for recipient in proposal.recipients:
+        if recipient.name not in limits.recipients:
+            faults.append(f"recipient {recipient.name} is not allowed")
+        if recipient.country not in limits.countries:
+            faults.append(f"recipient {recipient.name} is in {recipient.country}, which is not allowed")
+    if proposal.epsilon > limits.run_epsilon:
+        faults.append(f"epsilon {proposal.epsilon:g} is above {limits.run_epsilon:g} for one run")
+    if proposal.delta > limits.delta:
+        faults.append(f"delta {proposal.delta:g} is above {limits.delta:g}")
+    return faults

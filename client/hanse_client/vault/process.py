@@ -1,0 +1,108 @@
+"""The vault as a process: read the export, open the socket, serve until told to stop."""
+
+import logging
+import os
+import pwd
+import resource
+import signal
+import sys
+from datetime import UTC, datetime
+from types import FrameType
+
+from rich.console import Console
+
+from hanse_client.data.contract import load_contract
+from hanse_client.data.ingest import IngestReport, ingest
+from hanse_client.data.pseudonyms import PseudonymKey
+from hanse_client.vault.home import NodeHome
+from hanse_client.vault.policy import Policy, PolicyInvalidError, load_policy
+from hanse_client.vault.purchase_store import PurchaseStore
+from hanse_client.vault.run_register import RunRegister
+from hanse_client.vault.socket_server import VaultSocket
+from hanse_client.vault.vault import Vault, VaultParts
+from hanse_consent.client import ConsentClient
+from hanse_models.catalogue import load_catalogue
+from hanse_privacy.identity import SigningKey
+from hanse_privacy.ledger import PrivacyLedger
+from hanse_privacy.randomness import SystemRandomness
+
+
+def load_export(home: NodeHome, policy: Policy) -> IngestReport:
+    """Examine the export and, if it has no errors, replace the vault's copy of it.
+
+    Raises:
+        HanseError: If contract, catalogue or export are not usable; the vault keeps the data it had.
+    """
+    contract = load_contract(home.root / policy.node.contract)
+    catalogue = load_catalogue(home.root / policy.node.catalogue)
+    return ingest(
+        contract,
+        catalogue,
+        PseudonymKey.load(home.pseudonym_key),
+        vault=home.purchases.parent,
+        today=datetime.now(tz=UTC).date(),
+    )
+
+
+def assemble(home: NodeHome, policy: Policy) -> Vault:
+    """Put a vault together from its folder.
+
+    Raises:
+        HanseError: If a key, the ledger or the register is not usable.
+    """
+    key = SigningKey.load(home.signing_key)
+    pinned = policy.pins.partners[policy.node.partner]
+    if pinned != key.public.text:
+        raise PolicyInvalidError(
+            f"policy.toml pins another key for {policy.node.partner} than the one in keys/node.key.",
+            "Put this node's own public key there (hanse node keygen printed it).",
+        )
+    return Vault(
+        VaultParts(
+            policy=policy,
+            key=key,
+            ledger=PrivacyLedger(home.ledger, cap=policy.cap),
+            register=RunRegister(home.runs),
+            consent=ConsentClient(
+                policy.consent.url, policy.node.partner, key, policy.consent_key, policy.consent.timeout_s
+            ),
+            data=PurchaseStore(path=home.purchases),
+            randomness=SystemRandomness(),
+            clock=lambda: datetime.now(tz=UTC),
+        )
+    )
+
+
+def serve(home: NodeHome, *, console: Console) -> None:
+    """Serve until SIGTERM or SIGINT.
+
+    Raises:
+        HanseError: If anything it needs is missing; nothing is served then.
+    """
+    # Nothing this process writes is for others, and no core dump of keys and rows is ever written.
+    os.umask(0o077)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
+    home.require_private()
+    policy = load_policy(home.policy)
+    report = load_export(home, policy)
+    vault = assemble(home, policy)
+    socket = VaultSocket(policy.node.socket, group=policy.node.courier_group, accounts=policy.node.courier_accounts)
+    if not policy.node.courier_accounts:
+        account = pwd.getpwuid(os.getuid()).pw_name
+        console.print(f"One account ({account}) for vault and courier: the boundary between them is NOT in force here.")
+    console.print(
+        f"Vault of {policy.node.partner} is ready: {report.lines_read:,} lines read, on {policy.node.socket}",
+        soft_wrap=True,
+    )
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        raise SystemExit(0)
+
+    signal.signal(signal.SIGTERM, stop)
+    try:
+        socket.serve_forever(vault.handle)
+    except KeyboardInterrupt:
+        return
+    finally:
+        socket.close()

@@ -1,0 +1,33 @@
+"""The vault's purchases as its operations read them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+from hanse_client.data.queries import VaultData
+
+_ANY_WEEK_ONE = date(1970, 1, 1)
+"""Who is a customer does not depend on how weeks are numbered."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PurchaseStore:
+    """One partner's ``purchases.duckdb``."""
+
+    path: Path
+
+    def known(self, cohort: Sequence[str]) -> tuple[str, ...]:
+        """Those of ``cohort`` that have rows here, sorted."""
+        return tuple(sorted(set(cohort).intersection(self._data(_ANY_WEEK_ONE).customers())))
+
+    def catalogue_digest(self) -> str:
+        """Digest of the catalogue that the export was read with."""
+        return self._data(_ANY_WEEK_ONE).origin().catalogue_digest
+
+    def in_weeks_from(self, week_one: date) -> VaultData:
+        """The rows with weeks numbered from the league's first day."""
+        return self._data(week_one)
+
+    def _data(self, week_one: date) -> VaultData:
+        return VaultData(path=self.path, anchor=week_one)

@@ -1,0 +1,215 @@
+"""What a vault remembers of runs: proposals seen, who approved, letters answered. Survives a restart."""
+
+import sqlite3
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+
+from hanse_privacy.errors import HanseError
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS run (
+    run TEXT PRIMARY KEY,
+    digest TEXT NOT NULL,
+    signed_proposal BLOB NOT NULL,
+    state TEXT NOT NULL,
+    changed_at TEXT NOT NULL
+) STRICT;
+CREATE TABLE IF NOT EXISTS letter (
+    nonce BLOB PRIMARY KEY,
+    run TEXT NOT NULL,
+    seen_at TEXT NOT NULL
+) STRICT;
+CREATE TABLE IF NOT EXISTS round (
+    run TEXT NOT NULL,
+    round INTEGER NOT NULL,
+    manifest_position INTEGER NOT NULL,
+    manifest_root TEXT NOT NULL,
+    loaded_root TEXT NOT NULL,
+    customers INTEGER NOT NULL,
+    clipped TEXT NOT NULL,
+    answered_at TEXT NOT NULL,
+    PRIMARY KEY (run, round)
+) STRICT;
+"""
+
+
+class Admission(StrEnum):
+    """Where a run stands at this vault."""
+
+    WAITING = "waiting"
+    ADMITTED = "admitted"
+    REFUSED = "refused"
+
+
+class RegisterUnusableError(HanseError):
+    """The register of runs cannot be read or written; nothing is answered."""
+
+    code = "REGISTER_UNUSABLE"
+
+
+class RunUnknownError(HanseError):
+    """No such run was proposed to this vault."""
+
+    code = "RUN_UNKNOWN"
+    exit_code = 2
+
+
+@dataclass(frozen=True, kw_only=True)
+class RegisteredRun:
+    """One run as this vault knows it."""
+
+    run: str
+    digest: str
+    signed_proposal: bytes
+    state: Admission
+
+
+@dataclass(frozen=True, kw_only=True)
+class RoundRecord:
+    """One answered round, for the partner's own eyes: exact counts never leave the vault."""
+
+    run: str
+    round: int
+    manifest_position: int
+    manifest_root: str
+    loaded_root: str
+    """Root of the cohort that was really loaded."""
+    customers: int
+    clipped: str
+    """Customers clipped, by block, as text."""
+
+
+class RunRegister:
+    """The register in its SQLite file; safe for the vault and the owner's commands at once."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        with closing(self._connect()) as connection:
+            connection.executescript(_SCHEMA)
+
+    def _connect(self) -> sqlite3.Connection:
+        try:
+            connection = sqlite3.connect(self._path, timeout=10)
+            connection.execute("PRAGMA journal_mode=WAL")
+            connection.execute("PRAGMA synchronous=FULL")
+        except sqlite3.Error as error:
+            raise RegisterUnusableError(
+                f"The register {self._path.name} cannot be opened ({error}).", "Check the disk and the file's owner."
+            ) from error
+        return connection
+
+    def runs(self) -> tuple[RegisteredRun, ...]:
+        """All runs, in the order in which they came."""
+        with closing(self._connect()) as connection:
+            rows = connection.execute("SELECT run, digest, signed_proposal, state FROM run ORDER BY rowid").fetchall()
+        return tuple(
+            RegisteredRun(run=row[0], digest=row[1], signed_proposal=row[2], state=Admission(row[3])) for row in rows
+        )
+
+    def find(self, run: str) -> RegisteredRun | None:
+        """One run, or none."""
+        return next((entry for entry in self.runs() if entry.run == run), None)
+
+    def enter(self, entry: RegisteredRun) -> None:
+        """Enter a new run; a run that is known keeps its first proposal."""
+        with self._write() as connection:
+            connection.execute(
+                "INSERT OR IGNORE INTO run (run, digest, signed_proposal, state, changed_at) VALUES (?, ?, ?, ?, ?)",
+                (entry.run, entry.digest, entry.signed_proposal, entry.state.value, _now()),
+            )
+
+    def decide(self, run: str, state: Admission) -> None:
+        """Record a person's decision.
+
+        Raises:
+            RunUnknownError: If the run was never proposed here.
+        """
+        with self._write() as connection:
+            changed = connection.execute(
+                "UPDATE run SET state = ?, changed_at = ? WHERE run = ?", (state.value, _now(), run)
+            ).rowcount
+        if changed == 0:
+            raise RunUnknownError(f"No run {run} was proposed to this vault.", "See 'hanse node runs'.")
+
+    def remember_letter(self, nonce: bytes, *, run: str) -> bool:
+        """Return whether the letter is new; it is old from then on, also after a restart."""
+        with self._write() as connection:
+            return (
+                connection.execute(
+                    "INSERT OR IGNORE INTO letter (nonce, run, seen_at) VALUES (?, ?, ?)", (nonce, run, _now())
+                ).rowcount
+                == 1
+            )
+
+    def record_round(self, record: RoundRecord) -> None:
+        """Keep what one round used."""
+        with self._write() as connection:
+            connection.execute(
+                "INSERT INTO round VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    record.run,
+                    record.round,
+                    record.manifest_position,
+                    record.manifest_root,
+                    record.loaded_root,
+                    record.customers,
+                    record.clipped,
+                    _now(),
+                ),
+            )
+
+    def rounds(self, run: str) -> tuple[RoundRecord, ...]:
+        """What each answered round of a run used, in order."""
+        with closing(self._connect()) as connection:
+            rows = connection.execute(
+                "SELECT run, round, manifest_position, manifest_root, loaded_root, customers, clipped"
+                " FROM round WHERE run = ? ORDER BY round",
+                (run,),
+            ).fetchall()
+        return tuple(
+            RoundRecord(
+                run=row[0],
+                round=row[1],
+                manifest_position=row[2],
+                manifest_root=row[3],
+                loaded_root=row[4],
+                customers=row[5],
+                clipped=row[6],
+            )
+            for row in rows
+        )
+
+    def _write(self) -> "_Transaction":
+        return _Transaction(self._connect())
+
+
+class _Transaction:
+    """One durable write, or a clear error."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def __enter__(self) -> sqlite3.Connection:
+        return self._connection
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        try:
+            if error is None:
+                self._connection.commit()
+        except sqlite3.Error as failure:
+            raise RegisterUnusableError(
+                f"The register of runs cannot be written ({failure}).", "Free disk space or mend the file."
+            ) from failure
+        finally:
+            self._connection.close()
+        if isinstance(error, sqlite3.Error):
+            raise RegisterUnusableError(
+                f"The register of runs cannot be written ({error}).", "Free disk space or mend the file."
+            ) from error
+
+
+def _now() -> str:
+    return datetime.now(tz=UTC).isoformat()

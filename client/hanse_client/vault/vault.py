@@ -1,0 +1,295 @@
+"""The vault: opens letters, decides, computes, pays, answers. Everything it does starts here."""
+
+import logging
+import secrets
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Protocol
+
+import msgspec
+
+from hanse_client.vault.operations import CohortData, Work, customer_batches, parse_work
+from hanse_client.vault.policy import Policy, require_allowed
+from hanse_client.vault.run_register import Admission, RegisteredRun, RoundRecord, RunRegister
+from hanse_privacy.errors import HanseError, SignatureInvalidError
+from hanse_privacy.identity import SigningKey
+from hanse_privacy.ledger import PrivacyLedger, RoundAlreadyPaidError
+from hanse_privacy.protocol.letters import (
+    PROTOCOL_VERSION,
+    AdmitParameters,
+    Answer,
+    CourierReply,
+    Instruction,
+    LetterMalformedError,
+    Outcome,
+    ReleaseResult,
+    decode,
+    open_instruction,
+    seal,
+)
+from hanse_privacy.protocol.manifest import CohortManifest, CohortRequest, cohort_root
+from hanse_privacy.protocol.proposal import RunProposal
+from hanse_privacy.randomness import RandomSource
+from hanse_privacy.release import add_noise, sum_customers
+
+_log = logging.getLogger(__name__)
+
+
+class RefusedError(HanseError):
+    """The vault will not do what was asked; the reason has a code of its own."""
+
+    def __init__(self, code: str, what: str, mend: str) -> None:
+        super().__init__(what, mend)
+        self.reason = code
+
+
+class WaitingForApprovalError(HanseError):
+    """A person at the partner has not decided yet."""
+
+    code = "WAITING_FOR_APPROVAL"
+
+
+class UnsafeRandomnessError(HanseError):
+    """Somebody gave a vault a source of noise that protects nobody."""
+
+    code = "UNSAFE_RANDOMNESS"
+
+
+class ConsentSource(Protocol):
+    """Where the vault asks whom a round may use."""
+
+    def cohort_manifest(self, request: CohortRequest) -> CohortManifest:
+        """Return a verified manifest that answers exactly this request, or raise."""
+
+
+class PartnerData(Protocol):
+    """The partner's own purchases, by pseudonym."""
+
+    def known(self, cohort: Sequence[str]) -> tuple[str, ...]:
+        """Those of ``cohort`` that have rows here, sorted."""
+
+    def catalogue_digest(self) -> str:
+        """Digest of the league's catalogue that the export was read with."""
+
+    def in_weeks_from(self, week_one: date) -> CohortData:
+        """The rows with weeks numbered from the league's first day."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class VaultParts:
+    """What a vault is made of."""
+
+    policy: Policy
+    key: SigningKey
+    ledger: PrivacyLedger
+    register: RunRegister
+    consent: ConsentSource
+    data: PartnerData
+    randomness: RandomSource
+    clock: Callable[[], datetime]
+
+
+class Vault:
+    """One partner's vault. :meth:`handle` is its only door; letters are handled one at a time.
+
+    Raises:
+        UnsafeRandomnessError: If the randomness is not cryptographic.
+    """
+
+    def __init__(self, parts: VaultParts) -> None:
+        if not parts.randomness.is_secure:
+            raise UnsafeRandomnessError(
+                "The vault was given seeded randomness.", "Give it SystemRandomness; seeds are for benchmarks."
+            )
+        self._parts = parts
+        self._partner = parts.policy.node.partner
+        self._lock = threading.Lock()
+
+    def handle(self, letter: bytes) -> bytes:
+        """Answer one letter with an encoded :class:`CourierReply`; never raises."""
+        with self._lock:
+            try:
+                reply = CourierReply(answer=self._answer(letter))
+            except HanseError as error:
+                # The letter could not be opened: there is nothing to bind a signed answer to.
+                _log.warning("letter not accepted: %s", error.code)
+                reply = CourierReply(failure=error.code, explanation=error.what)
+            return msgspec.msgpack.encode(reply)
+
+    def _answer(self, letter: bytes) -> bytes:
+        instruction, digest = open_instruction(letter, key=self._parts.policy.centre_key)
+        if instruction.recipient != self._partner or instruction.sender != self._parts.policy.pins.centre:
+            raise SignatureInvalidError("The letter is not addressed to this vault.", "Look at the roster.")
+        if not self._parts.register.remember_letter(instruction.nonce, run=instruction.run):
+            raise LetterMalformedError("The letter was received before.", "A letter is answered once.")
+        outcome, reason, explanation, result = Outcome.DONE, "", "", b""
+        try:
+            result = self._perform(instruction)
+        except WaitingForApprovalError as error:
+            outcome, reason, explanation = Outcome.WAITING, error.code, error.what
+        except RefusedError as error:
+            outcome, reason, explanation = Outcome.REFUSED, error.reason, f"{error.what} {error.mend}"
+        except HanseError as error:
+            outcome, reason, explanation = Outcome.REFUSED, error.code, f"{error.what} {error.mend}"
+        except Exception as error:  # noqa: BLE001 - fail closed, whatever it was, and tell the outside nothing of it
+            _log.error("round failed inside the vault: %s", type(error).__name__)
+            outcome, reason = Outcome.REFUSED, "VAULT_FAILED"
+            explanation = "The vault failed; its owner finds the reason in its own log."
+        if outcome is Outcome.REFUSED:
+            _log.warning("refused round %d of %s: %s", instruction.round, instruction.run, reason)
+        return seal(
+            Answer(
+                protocol=PROTOCOL_VERSION,
+                run=instruction.run,
+                proposal=instruction.proposal,
+                round=instruction.round,
+                operation=instruction.operation,
+                operation_version=instruction.operation_version,
+                sender=self._partner,
+                recipient=instruction.sender,
+                instruction=digest,
+                outcome=outcome,
+                reason=reason,
+                explanation=explanation,
+                result=result,
+            ),
+            key=self._parts.key,
+        )
+
+    def _perform(self, instruction: Instruction) -> bytes:
+        if instruction.operation == "admit" and instruction.operation_version == 1:
+            self._admit(instruction, decode(instruction.parameters, AdmitParameters).signed_proposal)
+            return b""
+        proposal = self._admitted_proposal(instruction)
+        step = proposal.step_of(instruction.round)
+        if step is None:
+            raise RefusedError(
+                "ROUND_UNKNOWN",
+                f"Run {proposal.run} has rounds 1 to {proposal.rounds}, not {instruction.round}.",
+                "A run does what its proposal says.",
+            )
+        work = parse_work(
+            step,
+            operation=instruction.operation,
+            version=instruction.operation_version,
+            parameters=instruction.parameters,
+        )
+        return self._release(proposal, work, round_number=instruction.round)
+
+    def _admit(self, instruction: Instruction, signed_proposal: bytes) -> None:
+        proposal = RunProposal.verify(signed_proposal, key=self._parts.policy.centre_key)
+        if (proposal.run, proposal.digest) != (instruction.run, instruction.proposal) or instruction.round != 0:
+            raise RefusedError(
+                "PROPOSAL_MISMATCH", "The letter and its proposal name different runs.", "Send it again."
+            )
+        self._require_not_expired(proposal)
+        require_allowed(self._parts.policy, proposal)
+        if proposal.catalogue != self._parts.data.catalogue_digest():
+            raise RefusedError(
+                "CATALOGUE_DIFFERS",
+                f"{self._partner} read its export with another version of the league's catalogue.",
+                "Bring the same catalogue folder to both, and restart the vault.",
+            )
+        known = self._parts.register.find(proposal.run)
+        if known is None:
+            self._parts.ledger.require_room_for(proposal.events(), run=proposal.run)
+            waiting = self._parts.policy.limits.ask_a_person
+            self._parts.register.enter(
+                RegisteredRun(
+                    run=proposal.run,
+                    digest=proposal.digest,
+                    signed_proposal=signed_proposal,
+                    state=Admission.WAITING if waiting else Admission.ADMITTED,
+                )
+            )
+            known = self._parts.register.find(proposal.run)
+        self._require_admitted(known, instruction)
+
+    def _require_admitted(self, known: RegisteredRun | None, instruction: Instruction) -> RegisteredRun:
+        if known is None:
+            raise RefusedError("RUN_NOT_ADMITTED", f"Run {instruction.run} was not admitted here.", "Propose it first.")
+        if known.digest != instruction.proposal:
+            raise RefusedError(
+                "PROPOSAL_CHANGED",
+                f"Run {instruction.run} was proposed here with other terms.",
+                "Changed terms are a new run with a new name.",
+            )
+        if known.state is Admission.WAITING:
+            raise WaitingForApprovalError(
+                f"{self._partner} asks a person before each run.", f"There: hanse node approve {instruction.run}"
+            )
+        if known.state is Admission.REFUSED:
+            raise RefusedError(
+                "REFUSED_BY_OWNER", f"{self._partner}'s owner refused run {instruction.run}.", "Speak with the partner."
+            )
+        return known
+
+    def _admitted_proposal(self, instruction: Instruction) -> RunProposal:
+        known = self._require_admitted(self._parts.register.find(instruction.run), instruction)
+        proposal = RunProposal.verify(known.signed_proposal, key=self._parts.policy.centre_key)
+        # Again, and not only at admission: the owner may have tightened the policy since.
+        require_allowed(self._parts.policy, proposal)
+        self._require_not_expired(proposal)
+        return proposal
+
+    def _require_not_expired(self, proposal: RunProposal) -> None:
+        if self._parts.clock() >= proposal.expires_at:
+            raise RefusedError("PROPOSAL_EXPIRED", f"The proposal of run {proposal.run} has expired.", "Propose anew.")
+
+    def _release(self, proposal: RunProposal, work: Work, *, round_number: int) -> bytes:
+        self._require_next_round(proposal.run, round_number)
+        manifest = self._parts.consent.cohort_manifest(
+            CohortRequest(
+                partner=self._partner,
+                run=proposal.run,
+                round=round_number,
+                purpose=work.step.purpose,
+                tier=work.step.tier,
+                nonce=secrets.token_hex(16),
+            )
+        )
+        cohort = self._parts.data.known(manifest.customers)
+        floor = max(proposal.minimum_cohort, self._parts.policy.limits.minimum_cohort)
+        if len(cohort) < floor:
+            # The exact number is protected like any other statistic.
+            raise RefusedError(
+                "COHORT_TOO_SMALL",
+                f"{self._partner} has fewer than {floor} customers who may be used for {work.step.purpose}.",
+                "Lower the proposal's floor if the partner's policy allows it, or run without this partner.",
+            )
+        layout = proposal.layout(work.step)
+        data = self._parts.data.in_weeks_from(proposal.week_one)
+        exact = sum_customers(layout, customer_batches(work, data=data, cohort=cohort))
+        # Paid before noise is drawn, so that nothing unpaid ever exists in a form that may leave.
+        self._parts.ledger.reserve(
+            layout.event, run=proposal.run, round_number=round_number, operation=work.step.operation
+        )
+        vector = add_noise(layout, exact, source=self._parts.randomness)
+        self._parts.register.record_round(
+            RoundRecord(
+                run=proposal.run,
+                round=round_number,
+                manifest_position=manifest.position,
+                manifest_root=manifest.root,
+                loaded_root=cohort_root(cohort),
+                customers=exact.customers,
+                clipped=", ".join(f"{name} {count}" for name, count in exact.clipped.items()),
+            )
+        )
+        return msgspec.msgpack.encode(ReleaseResult(vector=vector.astype("<i8").tobytes()))
+
+    def _require_next_round(self, run: str, round_number: int) -> None:
+        paid = [entry.round for entry in self._parts.ledger.entries() if entry.run == run]
+        if round_number in paid:
+            raise RoundAlreadyPaidError(
+                f"Round {round_number} of run {run} was answered before.", "A round is answered once; start a new run."
+            )
+        expected = max(paid, default=0) + 1
+        if round_number != expected:
+            raise RefusedError(
+                "ROUND_OUT_OF_ORDER",
+                f"Round {expected} of run {run} comes next, not {round_number}.",
+                "Start a new run.",
+            )

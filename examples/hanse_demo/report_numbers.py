@@ -1,0 +1,127 @@
+"""Numbers as people read them: few digits, a true minus sign, a dash and a reason where there is none."""
+
+from hanse_demo.report_markup import Markup, element, together
+from hanse_demo.summary import Estimate, Interval
+
+NORMAL_95 = 1.96
+"""Standard errors on either side of an estimate that a 95 % interval spans."""
+NONE = "–"
+LOST_IN_NOISE = "the noise leaves nothing to say"
+NOBODY = "no customer could be evaluated"
+NOT_COMPUTED = "could not be computed"
+NOT_EVALUATED = "not evaluated here"
+
+_MINUS = "\N{MINUS SIGN}"
+_SPACE = "\N{NO-BREAK SPACE}"
+
+
+def count(value: int) -> str:
+    """Return a whole number with thousands marked."""
+    return f"{value:,}".replace("-", _MINUS)
+
+
+def counted(value: int, one: str, many: str) -> str:
+    """Return a number and the noun that goes with it."""
+    return f"{count(value)}{_SPACE}{one if value == 1 else many}"
+
+
+def decimal(value: float, places: int = 3) -> str:
+    """Return a number with a fixed number of places; nothing is ever minus zero."""
+    text = f"{value:,.{places}f}"
+    if text.startswith("-") and not text.strip("-0.,"):
+        text = text[1:]
+    return text.replace("-", _MINUS)
+
+
+def signed(value: float, places: int = 4) -> str:
+    """Return a difference with its sign."""
+    text = decimal(value, places)
+    return text if text.startswith(_MINUS) or not text.strip("0.,") else f"+{text}"
+
+
+def percent(share: float) -> str:
+    """Return a share of one as per cent; one place more where it would vanish."""
+    places = 1 if abs(share) >= 0.001 or share == 0 else 2
+    return f"{decimal(100 * share, places)}{_SPACE}%"
+
+
+def epsilon(value: float) -> str:
+    """Return an ε with at most three places."""
+    text = decimal(value, 3 if value < 100 else 0)
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def one_in(probability: float) -> str:
+    """Return a small probability as ``1 in n``."""
+    return f"1 in {round(1 / probability):,}" if probability > 0 else "0"
+
+
+def duration(seconds: float) -> str:
+    """Return a wall time."""
+    if seconds < 10:
+        return f"{seconds:.1f}{_SPACE}s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes}{_SPACE}min {rest}{_SPACE}s" if minutes else f"{rest}{_SPACE}s"
+
+
+def memory(megabytes: float) -> str:
+    """Return an amount of memory given in 10^6 bytes."""
+    return f"{megabytes / 1000:.2f}{_SPACE}GB" if megabytes >= 1000 else f"{megabytes:.0f}{_SPACE}MB"
+
+
+def missing(reason: str) -> Markup:
+    """Return the dash and, beside it, why there is no number."""
+    return element("span", {"class": "none"}, f"{NONE} ", element("small", {}, reason))
+
+
+def why_missing(estimate: Estimate) -> str:
+    """Return the reason for an estimate without a value."""
+    return NOBODY if estimate.customers == 0 else NOT_COMPUTED
+
+
+def estimate_text(estimate: Estimate, places: int = 3) -> Markup:
+    """Return ``value ± standard error``, or the dash and the reason."""
+    if estimate.value is None:
+        return missing(why_missing(estimate))
+    return _with_error(decimal(estimate.value, places), estimate.standard_error, places)
+
+
+def gain_text(estimate: Estimate, places: int = 4) -> Markup:
+    """Return a signed difference ``± standard error``, or the dash and the reason."""
+    if estimate.value is None:
+        return missing(why_missing(estimate))
+    return _with_error(signed(estimate.value, places), estimate.standard_error, places)
+
+
+def interval_count(interval: Interval) -> Markup:
+    """Return a released count and its 95 % interval."""
+    return _interval(interval, places=0, is_share=False)
+
+
+def interval_decimal(interval: Interval) -> Markup:
+    """Return a released figure and its 95 % interval."""
+    return _interval(interval, places=3, is_share=False)
+
+
+def interval_share(interval: Interval) -> Markup:
+    """Return a released share and its 95 % interval, in per cent."""
+    return _interval(interval, places=1, is_share=True)
+
+
+def _with_error(value: str, error: float | None, places: int) -> Markup:
+    shown = "± unknown" if error is None else f"±{_SPACE}{decimal(error, places)}"
+    return together(value, " ", element("small", {"class": "error"}, shown))
+
+
+def _interval(interval: Interval, *, places: int, is_share: bool) -> Markup:
+    if interval.value is None:
+        return missing(LOST_IN_NOISE)
+
+    def show(value: float) -> str:
+        return decimal(100 * value, places) if is_share else decimal(value, places)
+
+    unit = f"{_SPACE}%" if is_share else ""
+    if interval.low is None or interval.high is None:
+        return together(show(interval.value), unit, " ", element("small", {}, "(no interval)"))
+    between = f"({show(interval.low)} to {show(interval.high)}{unit})"
+    return together(show(interval.value), unit, " ", element("small", {}, between))

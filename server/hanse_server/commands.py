@@ -1,0 +1,60 @@
+"""``hanse league``: the centre's commands."""
+
+import os
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from hanse_privacy.identity import SigningKey
+from hanse_server.flower.processes import environment, prepare, superlink_command
+from hanse_server.league import LeagueHome
+from hanse_server.submission import follow, propose, submit
+
+app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
+_console = Console()
+
+HomeOption = Annotated[Path, typer.Option("--home", help="The centre's folder, with league.toml in it.")]
+_QUIET_LIMIT_S = 3700.0
+
+
+@app.command()
+def keygen(home: HomeOption) -> None:
+    """Make the centre's signing key and print what partners pin."""
+    paths = LeagueHome(root=home)
+    paths.signing_key.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    key = SigningKey.generate()
+    key.save(paths.signing_key)
+    _console.print(f"public key   {key.public.text}\nfingerprint  {key.public.fingerprint}", highlight=False)
+    _console.print("Partners pin the public key in policy.toml after comparing the fingerprint by telephone.")
+
+
+@app.command()
+def serve(home: HomeOption) -> None:
+    """Run the league's SuperLink on loopback (put a reverse proxy in front for partners elsewhere)."""
+    paths = LeagueHome(root=home)
+    league = paths.load()
+    paths.key()
+    prepare(league, paths)
+    command = superlink_command(league, paths)
+    os.execve(command[0], command, environment(paths))  # noqa: S606 - no shell: this process becomes the SuperLink
+
+
+@app.command()
+def run(
+    draft: Annotated[Path, typer.Argument(help="A proposal file, such as proposals/popularity.toml.")],
+    home: HomeOption,
+) -> None:
+    """Sign a proposal, run it over the league, and print what it released."""
+    paths = LeagueHome(root=home)
+    proposal = propose(paths, draft)
+    _console.print(f"Run {proposal.run}: ε = {proposal.cost_epsilon():.3f}, δ = {proposal.delta:g}", highlight=False)
+    submit(paths, run=proposal.run)
+    result = follow(paths, run=proposal.run, timeout_s=_QUIET_LIMIT_S, told=_tell)
+    _console.print(f"Released: {', '.join(result['released'])}. In {paths.run_folder(proposal.run) / 'result.json'}.")
+
+
+def _tell(event: dict[str, Any]) -> None:
+    details = ", ".join(f"{name} {value}" for name, value in event.items() if name != "event")
+    _console.print(f"  {event['event']}{': ' if details else ''}{details}", highlight=False)

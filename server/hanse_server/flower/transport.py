@@ -1,0 +1,55 @@
+"""Letters over Flower's Message API: one message per node and exchange."""
+
+import time
+from collections.abc import Mapping
+
+from flwr.app import ConfigRecord, Message, RecordDict
+from flwr.serverapp import Grid
+
+from hanse_privacy.protocol.post import ACTION, LETTERS_RECORD, PARTNER_FIELD, REPLY_FIELD, REPLY_RECORD
+
+_POLL_S = 0.5
+
+
+class FlowerTransport:
+    """A :class:`hanse_server.conductor.Transport` over a Flower grid.
+
+    Flower knows nodes by number only. The first exchange goes to every node with all the letters, and
+    each courier delivers the one for its own partner; from then on each node is sent its own. A node
+    that names a partner it does not serve gains nothing: the answer would lack the vault's signature.
+    """
+
+    def __init__(self, grid: Grid) -> None:
+        self._grid = grid
+        self._nodes: dict[str, int] = {}
+
+    def wait_for(self, partners: int, *, timeout_s: float) -> int:
+        """Wait until that many nodes are connected or time is up; return how many are."""
+        limit = time.monotonic() + timeout_s
+        while True:
+            connected = len(list(self._grid.get_node_ids()))
+            if connected >= partners or time.monotonic() >= limit:
+                return connected
+            time.sleep(_POLL_S)
+
+    def exchange(self, letters: Mapping[str, bytes], *, timeout_s: float) -> dict[str, bytes]:
+        """Send each partner its letter; return encoded courier's replies of those that answered in time."""
+        if all(partner in self._nodes for partner in letters):
+            outgoing = [self._message({partner: letter}, self._nodes[partner]) for partner, letter in letters.items()]
+        else:
+            outgoing = [self._message(letters, node) for node in self._grid.get_node_ids()]
+        replies: dict[str, bytes] = {}
+        for message in self._grid.send_and_receive(outgoing, timeout=timeout_s):
+            if message.has_error() or REPLY_RECORD not in message.content:
+                continue
+            record = message.content[REPLY_RECORD]
+            partner, reply = record.get(PARTNER_FIELD), record.get(REPLY_FIELD)
+            if isinstance(partner, str) and isinstance(reply, bytes) and partner in letters and partner not in replies:
+                replies[partner] = reply
+                self._nodes[partner] = message.metadata.src_node_id
+        return replies
+
+    @staticmethod
+    def _message(letters: Mapping[str, bytes], node: int) -> Message:
+        content = RecordDict({LETTERS_RECORD: ConfigRecord(dict(letters))})
+        return Message(content, node, ACTION)

@@ -1,0 +1,92 @@
+"""Starting a run and following its journal to the end."""
+
+import subprocess
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from hanse_models.catalogue import load_catalogue
+
+from hanse_privacy.errors import HanseError
+from hanse_privacy.protocol.proposal import RunProposal
+from hanse_server.conductor import RunFailedError
+from hanse_server.drafting import complete, load_draft
+from hanse_server.flower.processes import environment, prepare, submit_command
+from hanse_server.league import LeagueHome, RunFolder
+
+_POLL_S = 0.2
+_SUBMIT_TIMEOUT_S = 120
+
+
+class SubmissionError(HanseError):
+    """The SuperLink did not take the run."""
+
+    code = "SUBMISSION_FAILED"
+
+
+def propose(home: LeagueHome, draft: Path) -> RunProposal:
+    """Complete and sign a draft, and lay the run's folder out.
+
+    Raises:
+        HanseError: If draft, league or key are not valid.
+    """
+    league = home.load()
+    proposal = complete(
+        load_draft(draft),
+        league=league,
+        catalogue=load_catalogue(home.root / league.catalogue),
+        now=datetime.now(tz=UTC),
+    )
+    RunFolder(home, proposal.run).create(proposal.sign(home.key()))
+    return proposal
+
+
+def submit(home: LeagueHome, *, run: str) -> None:
+    """Hand the run to the SuperLink.
+
+    Raises:
+        SubmissionError: If there is no SuperLink, or it refuses.
+    """
+    league = home.load()
+    prepare(league, home)
+    try:
+        done = subprocess.run(
+            submit_command(run=run),
+            env=environment(home),
+            capture_output=True,
+            text=True,
+            timeout=_SUBMIT_TIMEOUT_S,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise SubmissionError("The SuperLink did not take the run in time.", "Look at its log.") from error
+    if done.returncode != 0:
+        raise SubmissionError(
+            f"The SuperLink at {league.superlink} did not take the run.",
+            "Start it with 'hanse league serve' and look at its log.",
+        )
+
+
+def follow(home: LeagueHome, *, run: str, timeout_s: float, told: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
+    """Tell every event of a run's journal as it comes; return the result.
+
+    Raises:
+        RunFailedError: If the run failed, or said nothing more in time.
+    """
+    folder, seen, limit = RunFolder(home, run), 0, time.monotonic() + timeout_s
+    while time.monotonic() < limit:
+        for event in list(folder.events())[seen:]:
+            seen += 1
+            limit = time.monotonic() + timeout_s
+            told(event)
+            if event["event"] == "failed":
+                raise RunFailedError(str(event["what"]), str(event["mend"]))
+            result = folder.result()
+            if event["event"] == "finished" and result is not None:
+                return result
+        time.sleep(_POLL_S)
+    raise RunFailedError(
+        f"Run {run} said nothing for {timeout_s:g} seconds.", "Look at the SuperLink's log, then propose it again."
+    )
