@@ -57,10 +57,10 @@ def _bounds(estimate: Estimate | None) -> tuple[float, ...]:
 
 
 def _point(scale: Scale, estimate: Estimate | None, y: float, marker: Marker, colour: str) -> Markup:
-    bounds = _bounds(estimate)
     if estimate is None or estimate.value is None:
         return together()
-    return together(whisker(scale, *bounds, y, colour), mark(scale.at(estimate.value), y, marker, colour))
+    low, high = _bounds(estimate)
+    return together(whisker(scale, low, high, y, colour), mark(scale.at(estimate.value), y, marker, colour))
 
 
 def _said(estimate: Estimate | None) -> str:
@@ -145,7 +145,7 @@ def item_chart(identifier: str, title: str, items: Sequence[ReleasedItem]) -> Ma
                 shapes.append(whisker(scale, share.low, share.high, middle, "league"))
             shapes.append(mark(scale.at(share.value), middle, Marker.DOT, "league"))
         top = middle + 10
-    grid = [line(scale.at(tick), 2, scale.at(tick), top, "grid") for tick in scale.ticks()]
+    grid = [line(scale.at(tick), 2, scale.at(tick), top, "gridline") for tick in scale.ticks()]
     numbers = [label(scale.at(tick), top + 14, percent(tick), _axis_class(scale, tick)) for tick in scale.ticks()]
     description = "; ".join(f"{item.name}: {_share_said(item.share)}" for item in items)
     return picture(identifier, title, description, (_WIDTH, top + 20), *grid, *numbers, *shapes)
@@ -203,7 +203,7 @@ def epsilon_chart(identifier: str, title: str, lines: Sequence[tuple[str, Sequen
     across = Scale(low=0.6, high=most + 0.6, step=1.0, start=44.0, end=float(_WIDTH - 10))
     shapes: list[Markup] = []
     for tick in vertical.ticks():
-        shapes.append(line(44, vertical.at(tick), _WIDTH - 10, vertical.at(tick), "grid"))
+        shapes.append(line(44, vertical.at(tick), _WIDTH - 10, vertical.at(tick), "gridline"))
         shapes.append(label(38, vertical.at(tick) + 4, vertical.label(tick), "tick end"))
     for partners in range(1, most + 1):
         shapes.append(label(across.at(partners), bottom + 16, str(partners), "tick middle"))

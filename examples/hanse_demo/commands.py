@@ -6,8 +6,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from hanse_demo.display import Display
 from hanse_demo.demonstration import Demonstration
+from hanse_demo.display import Display
 from hanse_demo.processes import ProcessGroup
 from hanse_demo.story import load_story
 from hanse_demo.workshop import lay_out

@@ -10,17 +10,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from hanse_models.catalogue import load_catalogue
-
-from hanse_client.data.contract import load_contract
-from hanse_client.data.reader import join_lines, open_engine, read_export
 from hanse_client.vault.run_register import Admission, RunRegister
 from hanse_demo.complete_journey import cut
 from hanse_demo.display import Display
-from hanse_demo.grants import DrawnGrants, draw_grants, draw_withdrawals, write_grants, write_withdrawals
+from hanse_demo.grants import DrawnGrants, customers_of, draw_grants, draw_withdrawals, write_grants, write_withdrawals
 from hanse_demo.processes import Child, ProcessFailedError, ProcessGroup
 from hanse_demo.story import PurchaseSource, ScriptedRun, Story
 from hanse_demo.workshop import Workshop
+from hanse_models.catalogue import load_catalogue
 from hanse_privacy.process_environment import child_environment
 from hanse_privacy.protocol.proposal import RunProposal
 from hanse_server.submission import follow, propose, submit
@@ -91,23 +88,15 @@ class Demonstration:
 
     def _record_grants(self) -> None:
         self._display.step("Record customers' grants under each partner's own pseudonyms")
+        catalogue = load_catalogue(self._workshop.league.root / self._workshop.league.load().catalogue)
         files = {}
         for partner in self._workshop.partners:
-            drawn = draw_grants(self._story.grants, partner=partner, customers=self._customers(partner))
+            customers = customers_of(self._workshop.node(partner).root, catalogue)
+            drawn = draw_grants(self._story.grants, partner=partner, customers=customers)
             self._grants[partner] = drawn
             files[partner] = self._workshop.node(partner).root / "grants.csv"
             write_grants(files[partner], self._story.grants, drawn)
         self._send_acts(files)
-
-    def _customers(self, partner: str) -> list[str]:
-        folder = self._workshop.node(partner).root
-        catalogue = load_catalogue(self._workshop.league.root / self._workshop.league.load().catalogue)
-        with open_engine() as engine:
-            contract = load_contract(folder / "contract.toml")
-            lines = join_lines(engine, read_export(engine, contract), catalogue)
-            known = lines.select("customer").distinct().filter(lambda table: table.customer.notnull())
-            names: list[str] = known.to_pyarrow()["customer"].to_pylist()
-        return names
 
     def _send_acts(self, files: Mapping[str, Path]) -> None:
         self._commands(

@@ -9,7 +9,10 @@ from pathlib import Path
 import numpy as np
 
 from hanse_client.consent_acts import COLUMNS
+from hanse_client.data.contract import load_contract
+from hanse_client.data.reader import join_lines, open_engine, read_export
 from hanse_demo.story import Grants, Withdrawals
+from hanse_models.catalogue import Catalogue
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,6 +22,20 @@ class DrawnGrants:
     customers: int
     granted: Mapping[str, tuple[str, ...]]
     """For each purpose, the customers who said yes, sorted."""
+
+
+def customers_of(node: Path, catalogue: Catalogue) -> list[str]:
+    """Read a partner's own customer numbers from its export.
+
+    Raises:
+        HanseError: If contract or export cannot be read.
+    """
+    with open_engine() as engine:
+        contract = load_contract(node / "contract.toml")
+        lines = join_lines(engine, read_export(engine, contract), catalogue)
+        known = lines.select("customer").distinct().filter(lambda table: table.customer.notnull())
+        names: list[str] = known.to_pyarrow()["customer"].to_pylist()
+    return names
 
 
 def draw_grants(grants: Grants, *, partner: str, customers: Sequence[str]) -> DrawnGrants:

@@ -119,7 +119,7 @@ def whisker(scale: Scale, low: float, high: float, y: float, colour: str) -> Mar
 
 def vertical_grid(scale: Scale, top: float, bottom: float) -> tuple[Markup, ...]:
     """Return one thin line and one number per tick of a horizontal axis."""
-    lines = (line(scale.at(tick), top, scale.at(tick), bottom, "grid") for tick in scale.ticks())
+    lines = (line(scale.at(tick), top, scale.at(tick), bottom, "gridline") for tick in scale.ticks())
     numbers = (label(scale.at(tick), bottom + 15, scale.label(tick), "tick middle") for tick in scale.ticks())
     return (*lines, *numbers)
 

@@ -1,11 +1,12 @@
 """What the numbers say, in words; every sentence is made from the figures of the run it is about."""
 
+import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 from hanse_demo.report_markup import listed
-from hanse_demo.report_numbers import NORMAL_95, count, counted, decimal, duration, epsilon, signed
+from hanse_demo.report_numbers import NORMAL_95, counted, decimal, duration, epsilon, signed
 from hanse_demo.summary import (
     ChurnRow,
     Estimate,
@@ -75,12 +76,8 @@ GAINS = (
     GainMeasure(name="All items", phrase="all items", of=lambda gain: gain.recall_all),
     EXPLORE_GAIN,
     GainMeasure(name="Cold, 0 baskets", phrase="customers never seen before", of=lambda gain: gain.recall_cold_0),
-    GainMeasure(
-        name="Cold, 1 basket", phrase="customers with one basket seen", of=lambda gain: gain.recall_cold_1
-    ),
-    GainMeasure(
-        name="Cold, 3 baskets", phrase="customers with three baskets seen", of=lambda gain: gain.recall_cold_3
-    ),
+    GainMeasure(name="Cold, 1 basket", phrase="customers with one basket seen", of=lambda gain: gain.recall_cold_1),
+    GainMeasure(name="Cold, 3 baskets", phrase="customers with three baskets seen", of=lambda gain: gain.recall_cold_3),
 )
 
 
@@ -225,7 +222,9 @@ def explore_sentences(partners: Sequence[PartnerTruth]) -> tuple[str, ...]:
     for partner in by_size(partners):
         if partner.gain is not None:
             found = verdict(partner.gain.recall_explore)
-            said.setdefault(found, []).append(f"{partner.partner} ({counted(partner.customers, 'customer', 'customers')})")
+            said.setdefault(found, []).append(
+                f"{partner.partner} ({counted(partner.customers, 'customer', 'customers')})"
+            )
     openings = {
         Verdict.BETTER: "The league's popularity clearly helps to find items new to the customer at",
         Verdict.NOT_CLEAR: "The league's popularity does not help, as far as these figures can tell, at",
@@ -240,7 +239,10 @@ def chance_sentence(partners: Sequence[PartnerTruth]) -> str:
     gains = [measure.of(partner.gain) for partner in partners if partner.gain is not None for measure in GAINS]
     judged = sum(verdict(gain) is not Verdict.UNKNOWN for gain in gains)
     expected = decimal(0.05 * judged, 1)
-    return f"Of {counted(judged, 'comparison', 'comparisons')}, {expected} would look clear by chance alone."
+    return (
+        f"{counted(judged, 'comparison was', 'comparisons were')} made; if the league made no difference at all, "
+        f"about {expected} of them would still look clear by chance."
+    )
 
 
 def withdrawal_sentence(summary: Summary) -> str:
@@ -249,13 +251,17 @@ def withdrawal_sentence(summary: Summary) -> str:
     withdrew = sum(partner.withdrew for partner in partners)
     if withdrew == 0:
         return "No customer withdrew while the league ran."
-    drops = sum(
-        max(0, before.customers - after.customers)
+    falls = [
+        (before.customers - after.customers, before.last, partner.partner, title_of(summary, run))
         for partner in partners
-        for cohort in partner.cohort_by_round.values()
-        for before, after in zip(stretches(cohort), stretches(cohort)[1:], strict=False)
-    )
-    said = f"{count(withdrew)} {'customer' if withdrew == 1 else 'customers'} withdrew while the league ran"
-    if drops == 0:
+        for run, cohort in partner.cohort_by_round.items()
+        for before, after in itertools.pairwise(stretches(cohort))
+    ]
+    said = f"{counted(withdrew, 'customer', 'customers')} withdrew while the league ran"
+    fall, last, name, title = max(falls, default=(0, 0, "", ""))
+    if fall <= 0:
         return f"{said}; no cohort became smaller during a run."
-    return f"{said}; from one round to the next the cohorts lost {count(drops)} in all."
+    return (
+        f"{said}. The largest fall of a cohort from one round to the next was by "
+        f"{counted(fall, 'customer', 'customers')}: at {name} after round {last} of “{title}”."
+    )

@@ -6,9 +6,9 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from hanse_models.catalogue import Catalogue
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from hanse_models.catalogue import Catalogue
 from hanse_privacy.accounting import noise_multiplier_for, rho_for
 from hanse_privacy.errors import HanseError
 from hanse_privacy.protocol.documents import describe

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from hanse_models.catalogue import load_catalogue
-
 from hanse_privacy.errors import HanseError
 from hanse_privacy.protocol.proposal import RunProposal
 from hanse_server.conductor import RunFailedError

@@ -81,9 +81,13 @@ class VaultSocket:
             probe.close()
 
     def serve_forever(self, handle: Callable[[bytes], bytes]) -> None:
-        """Serve until the process is told to stop."""
+        """Serve until :meth:`close` is called or the process is told to stop."""
         while True:
-            connection, _ = self._socket.accept()
+            try:
+                connection, _ = self._socket.accept()
+            except OSError:
+                # Closed from another thread.
+                return
             with connection:
                 self._serve_one(connection, handle)
 
@@ -101,6 +105,9 @@ class VaultSocket:
 
     def close(self) -> None:
         """Stop listening and remove the socket."""
+        with contextlib.suppress(OSError):
+            # Wakes a thread that waits for the next connection.
+            self._socket.shutdown(socket.SHUT_RDWR)
         self._socket.close()
         with contextlib.suppress(OSError):
             self._path.unlink(missing_ok=True)

@@ -4,24 +4,20 @@ For tests and benchmarks. It replaces the transport only: the ServerApp, the let
 code and the vaults are those of a deployment.
 """
 
+import secrets
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 from flwr.app import Context, Error, Message, RecordDict
 from flwr.serverapp import Grid
 from flwr.supercore.run import Run
-
-from hanse_privacy.errors import HanseError
+from flwr.supercore.task_identity import TaskIdentity
 
 ClientCallable = Callable[[Message, Context], Message]
+_TASK_ID = 1
 _RUN_ID = 1
+_CENTRE_NODE = 1
 _CODE_CLIENT_FAILED = 1
-
-
-class NotSupportedInMemoryError(HanseError):
-    """Hanse sends and receives in one call; the grid in memory does nothing else."""
-
-    code = "NOT_SUPPORTED_IN_MEMORY"
 
 
 class MemoryGrid(Grid):
@@ -35,6 +31,9 @@ class MemoryGrid(Grid):
     def __init__(self, client: ClientCallable, node_configurations: Mapping[int, Mapping[str, str]]) -> None:
         self._client = client
         self._nodes = dict(node_configurations)
+        self._replies: dict[str, Message] = {}
+        # Flower makes messages only inside a task of its own: this process plays one.
+        TaskIdentity.task_id, TaskIdentity.run_id, TaskIdentity.node_id = _TASK_ID, _RUN_ID, _CENTRE_NODE
         self.delivered: list[Message] = []
         """Every message that went out, in order, for tests to look at."""
 
@@ -53,23 +52,29 @@ class MemoryGrid(Grid):
         return Message(content, dst_node_id, message_type, ttl=ttl, group_id=group_id)
 
     def push_messages(self, messages: Iterable[Message]) -> Iterable[str]:
-        """Refuse: nothing here sends without waiting for replies."""
-        raise NotSupportedInMemoryError("This grid has no queue.", "Use send_and_receive.")
+        """Run each node's ClientApp on its message, all nodes at once, and keep the replies."""
+        outgoing = list(messages)
+        identifiers = [secrets.token_hex(16) for _ in outgoing]
+        for message, identifier in zip(outgoing, identifiers, strict=True):
+            message.metadata.__dict__["_message_id"] = identifier
+        self.delivered += outgoing
+        with ThreadPoolExecutor(max_workers=max(1, len(outgoing))) as pool:
+            for identifier, reply in zip(identifiers, pool.map(self._deliver, outgoing), strict=True):
+                self._replies[identifier] = reply
+        return identifiers
 
     def pull_messages(self, message_ids: Iterable[str]) -> Iterable[Message]:
-        """Refuse: nothing here sends without waiting for replies."""
-        raise NotSupportedInMemoryError("This grid has no queue.", "Use send_and_receive.")
+        """Hand out replies, each once."""
+        return [self._replies.pop(identifier) for identifier in list(message_ids) if identifier in self._replies]
 
     def get_node_ids(self) -> Iterable[int]:
         """Return the nodes' numbers."""
         return list(self._nodes)
 
     def send_and_receive(self, messages: Iterable[Message], *, timeout: float | None = None) -> Iterable[Message]:
-        """Run each node's ClientApp on its message, all nodes at once."""
-        outgoing = list(messages)
-        self.delivered += outgoing
-        with ThreadPoolExecutor(max_workers=max(1, len(outgoing))) as pool:
-            return list(pool.map(self._deliver, outgoing, timeout=timeout))
+        """Push and pull in one; every reply is there when push returns."""
+        del timeout
+        return self.pull_messages(self.push_messages(messages))
 
     def _deliver(self, message: Message) -> Message:
         node = message.metadata.dst_node_id

@@ -1,0 +1,152 @@
+"""A whole league inside one process, for tests and benchmarks: only Flower's network is replaced.
+
+The consent service answers HTTP from a thread, each vault its socket from another; the letters, the
+couriers' ClientApp and the ServerApp are those of a deployment.
+"""
+
+import os
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+from flwr.app import Context, RecordDict
+
+from hanse_client.consent_acts import read_acts, send_acts
+from hanse_client.data.pseudonyms import PseudonymKey
+from hanse_client.flower.client_app import app as client_app
+from hanse_client.vault.policy import load_policy
+from hanse_client.vault.process import assemble, load_export
+from hanse_client.vault.run_register import Admission, RunRegister
+from hanse_client.vault.socket_server import VaultSocket
+from hanse_consent.catalogue import load_catalogue as load_purposes
+from hanse_consent.client import ConsentClient
+from hanse_consent.configuration import load_configuration
+from hanse_consent.service import create_service, utc_now
+from hanse_consent.store import ConsentStore
+from hanse_demo.grants import DrawnGrants, customers_of, draw_grants, write_grants
+from hanse_demo.story import Grants
+from hanse_demo.workshop import Workshop
+from hanse_models.catalogue import load_catalogue
+from hanse_privacy.identity import SigningKey
+from hanse_privacy.protocol.proposal import RunProposal
+from hanse_server.flower.memory_grid import MemoryGrid
+from hanse_server.flower.server_app import app as server_app
+from hanse_server.league import RunFolder
+from hanse_server.running import HOME_VARIABLE, RUN_SETTING
+from hanse_server.submission import propose
+
+_READY_TIMEOUT_S = 20.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class MemoryLeague:
+    """A league that is up: consent service, vaults and a grid in this process."""
+
+    workshop: Workshop
+    grid: MemoryGrid
+
+    def propose(self, draft: str) -> RunProposal:
+        """Sign one of the example's proposals."""
+        return propose(self.workshop.league, self.workshop.root / "proposals" / draft)
+
+    def approve(self, proposal: RunProposal) -> None:
+        """Approve at every vault that asks a person: the run must have been proposed there once."""
+        for partner in self.workshop.partners:
+            register = RunRegister(self.workshop.node(partner).runs)
+            if register.find(proposal.run) is not None:
+                register.decide(proposal.run, Admission.ADMITTED)
+
+    def conduct(self, proposal: RunProposal) -> dict[str, Any]:
+        """Drive the run through Flower's own ServerApp; return its result.
+
+        Raises:
+            HanseError: As the ServerApp raises it.
+        """
+        os.environ[HOME_VARIABLE] = str(self.workshop.league.root)
+        context = Context(
+            run_id=1, node_id=0, node_config={}, state=RecordDict(), run_config={RUN_SETTING: proposal.run}
+        )
+        server_app(self.grid, context)
+        return RunFolder(self.workshop.league, proposal.run).result() or {}
+
+    def record_acts(self, partner: str, file: Path) -> int:
+        """Record a file of acts as ``hanse node consent`` does; return the position."""
+        home = self.workshop.node(partner)
+        policy = load_policy(home.policy)
+        client = ConsentClient(
+            policy.consent.url, partner, SigningKey.load(home.signing_key), policy.consent_key, policy.consent.timeout_s
+        )
+        return send_acts(read_acts(file, PseudonymKey.load(home.pseudonym_key)), client)
+
+    def record_grants(self, grants: Grants) -> dict[str, DrawnGrants]:
+        """Draw and record every partner's grants."""
+        catalogue = load_catalogue(self.workshop.league.root / self.workshop.league.load().catalogue)
+        drawn = {}
+        for partner in self.workshop.partners:
+            folder = self.workshop.node(partner).root
+            drawn[partner] = draw_grants(grants, partner=partner, customers=customers_of(folder, catalogue))
+            write_grants(folder / "grants.csv", grants, drawn[partner])
+            self.record_acts(partner, folder / "grants.csv")
+        return drawn
+
+
+@contextmanager
+def memory_league(workshop: Workshop) -> Iterator[MemoryLeague]:
+    """Bring a laid-out league up in this process; its exports must be in place.
+
+    Raises:
+        HanseError: If any part cannot start.
+    """
+    with ExitStack() as stack:
+        stack.enter_context(_consent_service(workshop))
+        for partner in workshop.partners:
+            stack.enter_context(_vault(workshop, partner))
+        yield MemoryLeague(workshop=workshop, grid=MemoryGrid(client_app, _node_configurations(workshop)))
+
+
+def _node_configurations(workshop: Workshop) -> Mapping[int, Mapping[str, str]]:
+    partners: Sequence[str] = workshop.partners
+    return {number: workshop.node_configuration(partner) for number, partner in enumerate(partners, start=1)}
+
+
+@contextmanager
+def _consent_service(workshop: Workshop) -> Iterator[None]:
+    configuration = load_configuration(workshop.consent / "consent.toml")
+    store = ConsentStore(database=configuration.database, now=utc_now)
+    store.register(load_purposes(purposes=configuration.purposes, notices=configuration.notices))
+    service = create_service(configuration=configuration, store=store, key=SigningKey.load(configuration.key))
+    server = uvicorn.Server(
+        uvicorn.Config(service, host=configuration.host, port=configuration.port, log_level="warning", lifespan="off")
+    )
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    limit = time.monotonic() + _READY_TIMEOUT_S
+    while not server.started and time.monotonic() < limit:
+        time.sleep(0.02)
+    try:
+        yield
+    finally:
+        server.should_exit = True
+        thread.join(timeout=_READY_TIMEOUT_S)
+        store.close()
+
+
+@contextmanager
+def _vault(workshop: Workshop, partner: str) -> Iterator[None]:
+    home = workshop.node(partner)
+    policy = load_policy(home.policy)
+    load_export(home, policy)
+    vault = assemble(home, policy)
+    socket = VaultSocket(policy.node.socket, group=None, accounts=())
+    thread = threading.Thread(target=socket.serve_forever, args=(vault.handle,), daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        socket.close()
+        thread.join(timeout=_READY_TIMEOUT_S)

@@ -1,0 +1,131 @@
+"""The report's block RELEASED: all that the centre of a real league gets."""
+
+import math
+
+from hanse_demo.charts import item_chart
+from hanse_demo.report_markup import Markup, Table, element, facts, listed, note, paragraph, together
+from hanse_demo.report_numbers import (
+    counted,
+    decimal,
+    duration,
+    epsilon,
+    interval_count,
+    interval_decimal,
+    missing,
+    one_in,
+    percent,
+)
+from hanse_demo.report_words import is_within
+from hanse_demo.summary import Released, ReleasedRun
+
+
+def released_block(released: Released) -> Markup:
+    """Return the block; nothing in it is exact."""
+    return element(
+        "section",
+        {"id": "released", "class": "block released", "aria-labelledby": "released-heading"},
+        element("p", {"class": "banner"}, element("strong", {}, "RELEASED"), " what the centre really gets"),
+        element("h2", {"id": "released-heading"}, "What left the partners"),
+        note(
+            "Every figure in this block was noised inside the partner's vault before it left. "
+            "The interval beside it says how far the noise may have moved it (95 %)."
+        ),
+        *(_run(index, run) for index, run in enumerate(released.runs)),
+        *(() if released.runs else (paragraph("No run was completed, so nothing was released."),)),
+        note(*_together_sentence(released.runs)),
+        element("h3", {"id": "not-yet"}, "What is not done yet"),
+        _not_yet(released.not_yet),
+    )
+
+
+def _not_yet(lines: tuple[str, ...]) -> Markup:
+    if not lines:
+        return paragraph("Nothing is listed.")
+    return element("ul", {"class": "not-yet"}, *(element("li", {}, line) for line in lines))
+
+
+def _run(index: int, run: ReleasedRun) -> Markup:
+    heading = f"run-{index}"
+    left = element("div", {}, facts(_facts(run)), _ledger(run))
+    parts = (left, _items(index, run)) if run.popular_items else (left,)
+    return element(
+        "article",
+        {"class": "card", "aria-labelledby": heading},
+        element("h3", {"id": heading}, run.title, " ", element("span", {"class": "tag"}, "noised")),
+        element("div", {"class": "pair"}, *parts),
+    )
+
+
+def _facts(run: ReleasedRun) -> tuple[tuple[str, Markup], ...]:
+    auc = missing("not released by this run") if run.auc is None else interval_decimal(run.auc)
+    return (
+        ("Run", element("code", {}, run.run)),
+        ("Purposes", _purposes(run)),
+        ("Partners", together(listed(run.partners))),
+        ("Whom ε protects", together("one ", run.unit.replace("-", " "))),
+        ("ε stated", together(epsilon(run.epsilon_stated))),
+        ("δ", together(one_in(run.delta))),
+        ("Spent on metrics", together(f"{percent(run.metrics_share)} of the privacy loss (ρ)")),
+        ("Rounds", together(f"{counted(run.rounds, 'round', 'rounds')} in {duration(run.seconds)}")),
+        ("Customers", interval_count(run.customers)),
+        ("AUC", auc),
+    )
+
+
+def _purposes(run: ReleasedRun) -> Markup:
+    return together(*(element("code", {"class": "pill"}, purpose) for purpose in run.purposes))
+
+
+def _ledger(run: ReleasedRun) -> Markup:
+    partners = (*run.partners, *(name for name in run.epsilon_recorded if name not in run.partners))
+    return Table(
+        caption=f"ε of “{run.title}”: stated, and recomputed from each vault's own ledger",
+        columns=("Partner", "Stated", "From the ledger", "Finding"),
+        rows=tuple(_ledger_row(run, partner) for partner in partners),
+        words=frozenset({3}),
+    ).markup()
+
+
+def _ledger_row(run: ReleasedRun, partner: str) -> tuple[str, ...]:
+    stated = epsilon(run.epsilon_stated)
+    recorded = run.epsilon_recorded.get(partner)
+    if recorded is None:
+        finding = element("strong", {"class": "alarm"}, "✗ not recorded")
+        return (partner, stated, missing("no entry in the ledger"), finding)
+    if is_within(recorded, run.epsilon_stated):
+        return (partner, stated, epsilon(recorded), element("span", {"class": "fine"}, "✓ within"))
+    # More places, lest an excess be rounded away.
+    return (partner, stated, decimal(recorded, 6), element("strong", {"class": "alarm"}, "✗ above what was stated"))
+
+
+def _items(index: int, run: ReleasedRun) -> Markup:
+    chart = item_chart(f"items-{index}", f"Popular items released by “{run.title}”", run.popular_items)
+    caption = element("figcaption", {}, "Share of customers who bought the item: dot, and line for the 95 % interval.")
+    return element("figure", {}, caption, chart)
+
+
+def odds_sentence(value: float) -> str:
+    """Say what an ε means: how far the odds about one customer can move."""
+    factor = math.exp(min(value, 50.0))
+    shown = f"{factor:.1f}" if factor < 100 else f"{float(f'{factor:.2g}'):,.0f}"
+    at_most = f"a factor of {shown}" if factor < 1e6 else "a factor of more than a million, which bounds nothing"
+    return f"ε = {epsilon(value)}: {at_most}"
+
+
+def _together_sentence(runs: tuple[ReleasedRun, ...]) -> tuple[str, ...]:
+    if not runs:
+        return ()
+    readings = listed([odds_sentence(value) for value in sorted({run.epsilon_stated for run in runs})])
+    reading = (
+        "How to read ε: whoever sees everything a run released can shift the odds that one given customer of a "
+        f"partner took part by at most – {readings} – but for a chance of about δ."
+    )
+    if len(runs) < 2 or len({run.unit for run in runs}) > 1:
+        return (reading,)
+    total_epsilon = epsilon(sum(run.epsilon_stated for run in runs))
+    total_delta = one_in(sum(run.delta for run in runs))
+    return (
+        reading,
+        f" A customer used in all {len(runs)} runs bears them together: "
+        f"at most ε = {total_epsilon} at δ = {total_delta} (both simply added up).",
+    )
