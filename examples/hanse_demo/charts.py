@@ -1,7 +1,7 @@
 """The report's five pictures, drawn as inline SVG and described in words for those who do not see them."""
 
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from hanse_demo.report_markup import Markup, together
@@ -15,6 +15,7 @@ from hanse_demo.report_numbers import (
     epsilon,
     percent,
     signed,
+    whole_percent,
     why_missing,
 )
 from hanse_demo.report_svg import (
@@ -33,8 +34,9 @@ from hanse_demo.report_words import Stretch, Verdict, verdict
 from hanse_demo.summary import Estimate, Interval, ReleasedItem
 
 _WIDTH = 420
-_NAMES = 112
-"""Room for names on the left."""
+_NARROW = 310
+_NAMES = 76
+"""Room for the names of measures on the left."""
 _RIGHT = _WIDTH - 18
 RUN_MARKERS = (Marker.DOT, Marker.SQUARE, Marker.RING, Marker.BAR)
 
@@ -72,19 +74,23 @@ def _said(estimate: Estimate | None) -> str:
     return f"{decimal(estimate.value)} ({decimal(low)} to {decimal(high)})"
 
 
-def comparison_chart(identifier: str, title: str, rows: Sequence[ComparedRow]) -> Markup:
-    """Draw own data against league, one row per measure, with 95 % intervals."""
-    height = 38 * len(rows) + 6
+def comparison_scale(rows: Iterable[ComparedRow]) -> Scale:
+    """Return one scale for several comparison charts, so that partners can be compared."""
     values = [bound for row in rows for shown in (row.own, row.own_all, row.league) for bound in _bounds(shown)]
-    scale = scale_over([0.0, *values], start=_NAMES, end=_RIGHT, intervals=5)
+    return scale_over([0.0, *values], start=_NAMES, end=_RIGHT, intervals=7)
+
+
+def comparison_chart(identifier: str, title: str, rows: Sequence[ComparedRow], scale: Scale) -> Markup:
+    """Draw own data against league, one row per measure, with 95 % intervals."""
+    height = 44 * len(rows) + 4
     shapes = list(vertical_grid(scale, 2, height))
     for index, row in enumerate(rows):
-        middle = 38 * index + 22
-        shapes.append(label(_NAMES - 10, middle + 4, row.name, "name end"))
-        if _bounds(row.own) or _bounds(row.league):
-            shapes.append(_point(scale, row.own_all, middle - 7, Marker.BAR, "plain"))
-            shapes.append(_point(scale, row.own, middle - 7, Marker.RING, "own"))
-            shapes.append(_point(scale, row.league, middle + 7, Marker.DOT, "league"))
+        middle = 44 * index + 24
+        shapes.append(label(_NAMES - 12, middle + 4, row.name, "name end"))
+        if _bounds(row.own) or _bounds(row.own_all) or _bounds(row.league):
+            shapes.append(_point(scale, row.own_all, middle - 11, Marker.BAR, "plain"))
+            shapes.append(_point(scale, row.own, middle, Marker.RING, "own"))
+            shapes.append(_point(scale, row.league, middle + 11, Marker.DOT, "league"))
         else:
             shapes.append(label(_NAMES + 6, middle + 4, f"{NONE} {_said(row.own)}", "tick"))
     description = "; ".join(
@@ -95,10 +101,10 @@ def comparison_chart(identifier: str, title: str, rows: Sequence[ComparedRow]) -
     return picture(identifier, title, description, (_WIDTH, height + 20), *shapes)
 
 
-def gain_scale(estimates: Sequence[Estimate]) -> Scale:
+def gain_scale(estimates: Iterable[Estimate]) -> Scale:
     """Return one scale for several gain charts, so that they can be compared."""
     values = [bound for estimate in estimates for bound in _bounds(estimate)]
-    return scale_over([0.0, *values], start=_NAMES - 30, end=_RIGHT - 100, intervals=4)
+    return scale_over([0.0, *values], start=14, end=_NARROW - 14, intervals=6)
 
 
 _GAIN_LOOK: Mapping[Verdict, tuple[Marker, str]] = {
@@ -110,51 +116,43 @@ _GAIN_LOOK: Mapping[Verdict, tuple[Marker, str]] = {
 
 def gain_chart(identifier: str, title: str, gains: Sequence[tuple[str, Estimate]], scale: Scale) -> Markup:
     """Draw league less own data per partner around the line of no difference, with 95 % intervals."""
-    height = 30 * len(gains) + 6
+    height = 42 * len(gains) + 2
     shapes = [*vertical_grid(scale, 2, height), line(scale.at(0), 2, scale.at(0), height, "zero")]
     said: list[str] = []
     for index, (name, gain) in enumerate(gains):
-        middle = 30 * index + 18
+        top = 42 * index + 16
         found = verdict(gain)
-        shapes.append(label(_NAMES - 40, middle + 4, name, "name end"))
+        shown = f"{NONE} {why_missing(gain)}"
         if found in _GAIN_LOOK and gain.value is not None:
-            shapes.append(_point(scale, gain, middle, *_GAIN_LOOK[found]))
-            shapes.append(label(_RIGHT - 92, middle + 4, f"{signed(gain.value)} {found}", "value"))
-            said.append(f"{name}: {signed(gain.value)}, {found}")
-        else:
-            shapes.append(label(_NAMES - 24, middle + 4, f"{NONE} {why_missing(gain)}", "tick"))
-            said.append(f"{name}: {why_missing(gain)}")
-    return picture(identifier, title, "; ".join(said), (_WIDTH, height + 20), *shapes)
+            shapes.append(_point(scale, gain, top + 14, *_GAIN_LOOK[found]))
+            shown = f"{signed(gain.value)} {found}"
+        shapes.append(label(2, top, name, "name over"))
+        shapes.append(label(_NARROW - 2, top, shown, "value end over"))
+        said.append(f"{name}: {shown}")
+    return picture(identifier, title, "; ".join(said), (_NARROW, height + 20), *shapes)
 
 
 def item_chart(identifier: str, title: str, items: Sequence[ReleasedItem]) -> Markup:
-    """Draw released shares of customers, largest first as released, with 95 % intervals."""
-    scale = scale_over([0.0, *_shares(items)], start=6, end=_RIGHT, intervals=5)
+    """Draw released shares of customers, in the order of their release, with 95 % intervals."""
+    scale = scale_over([0.0, *_shares(items)], start=8, end=_RIGHT, intervals=6)
     shapes: list[Markup] = []
     top = 0.0
     for item in items:
-        lines = textwrap.wrap(item.name, 42) or [NONE]
+        lines = textwrap.wrap(item.name, 40) or [NONE]
         for number, text in enumerate(lines):
-            shapes.append(label(6, top + 14 + 15 * number, text, "name"))
-        shapes.append(label(_RIGHT, top + 14, _share_said(item.share), "value end"))
-        middle = top + 15 * len(lines) + 10
-        shapes.append(line(scale.at(scale.low), middle, scale.at(scale.high), middle, "track"))
+            shapes.append(label(6, top + 14 + 15 * number, text, "name over"))
+        shapes.append(label(_RIGHT + 6, top + 14, _share_said(item.share), "value end over"))
+        middle = top + 15 * len(lines) + 9
         share = item.share
         if share.value is not None:
             if share.low is not None and share.high is not None:
                 shapes.append(whisker(scale, share.low, share.high, middle, "league"))
             shapes.append(mark(scale.at(share.value), middle, Marker.DOT, "league"))
-        top = middle + 10
+        top = middle + 14
     grid = [line(scale.at(tick), 2, scale.at(tick), top, "gridline") for tick in scale.ticks()]
-    numbers = [label(scale.at(tick), top + 14, percent(tick), _axis_class(scale, tick)) for tick in scale.ticks()]
+    numbers = [label(scale.at(tick), top + 14, whole_percent(tick), "tick middle") for tick in scale.ticks()]
     description = "; ".join(f"{item.name}: {_share_said(item.share)}" for item in items)
     return picture(identifier, title, description, (_WIDTH, top + 20), *grid, *numbers, *shapes)
-
-
-def _axis_class(scale: Scale, tick: float) -> str:
-    if tick == scale.low:
-        return "tick"
-    return "tick end" if tick >= scale.high - scale.step / 2 else "tick middle"
 
 
 def _shares(items: Sequence[ReleasedItem]) -> list[float]:

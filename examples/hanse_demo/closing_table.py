@@ -46,11 +46,6 @@ def closing_table(summary: Summary, *, report: Path = DEFAULT_REPORT) -> Group:
     table = Table(
         box=box.SIMPLE_HEAD,
         padding=(0, 1),
-        title="Exact, seen by no party of a real league: own data → league",
-        title_style="bold",
-        title_justify="left",
-        caption="Recall@10; churn: AUC. ▲ ▼ clear at 95 % · – not evaluated",
-        caption_justify="left",
     )
     table.add_column("partner", overflow="fold", max_width=14)
     for column in _COLUMNS:
@@ -62,8 +57,10 @@ def closing_table(summary: Summary, *, report: Path = DEFAULT_REPORT) -> Group:
     difference = summary.demo_oracle.churn_difference
     if summary.demo_oracle.churn_all_partners:
         found = Verdict.UNKNOWN if difference is None else verdict(difference)
-        table.add_row("all", "", "", "", "", _churn(summary.demo_oracle.churn_all_partners, found))
-    return Group(table, *(_run(run) for run in summary.released.runs), _end(summary, report))
+        table.add_row("together", "", "", "", "", _churn(summary.demo_oracle.churn_all_partners, found))
+    title = Text("Exact, seen by no party of a real league: own data → league", style="bold")
+    legend = Text("Recall@10; churn: AUC. ▲ better and ▼ worse, clear at 95 %; – not evaluated.\n", style="dim")
+    return Group(title, table, legend, *(_run(run) for run in summary.released.runs), _end(summary, report))
 
 
 def _plain(text: str) -> Text:
@@ -79,8 +76,10 @@ def _short(estimate: Estimate | None) -> str:
 
 
 def _pair(own: Estimate | None, league: Estimate | None, found: Verdict) -> Text:
-    sign, colour = _SIGNS.get(found, (" ", ""))
-    return Text.assemble(f"{_short(own)}→{_short(league)}", (sign, colour))
+    own_figure, league_figure = _short(own), _short(league)
+    sign, colour = _SIGNS.get(found, ("", ""))
+    figures = NONE if own_figure == league_figure == NONE else f"{own_figure}→{league_figure}"
+    return Text.assemble((sign, colour), figures)
 
 
 def _churn(rows: tuple[ChurnRow, ...], found: Verdict) -> Text:

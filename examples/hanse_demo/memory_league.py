@@ -23,6 +23,7 @@ from hanse_client.vault.policy import load_policy
 from hanse_client.vault.process import assemble, load_export
 from hanse_client.vault.run_register import Admission, RunRegister
 from hanse_client.vault.socket_server import VaultSocket
+from hanse_client.vault.vault import Vault
 from hanse_consent.catalogue import load_catalogue as load_purposes
 from hanse_consent.client import ConsentClient
 from hanse_consent.configuration import load_configuration
@@ -49,6 +50,7 @@ class MemoryLeague:
 
     workshop: Workshop
     grid: MemoryGrid
+    vaults: Mapping[str, Vault]
 
     def propose(self, draft: str) -> RunProposal:
         """Sign one of the example's proposals."""
@@ -104,9 +106,9 @@ def memory_league(workshop: Workshop) -> Iterator[MemoryLeague]:
     """
     with ExitStack() as stack:
         stack.enter_context(_consent_service(workshop))
-        for partner in workshop.partners:
-            stack.enter_context(_vault(workshop, partner))
-        yield MemoryLeague(workshop=workshop, grid=MemoryGrid(client_app, _node_configurations(workshop)))
+        vaults = {partner: stack.enter_context(_vault(workshop, partner)) for partner in workshop.partners}
+        grid = MemoryGrid(client_app, _node_configurations(workshop))
+        yield MemoryLeague(workshop=workshop, grid=grid, vaults=vaults)
 
 
 def _node_configurations(workshop: Workshop) -> Mapping[int, Mapping[str, str]]:
@@ -137,7 +139,7 @@ def _consent_service(workshop: Workshop) -> Iterator[None]:
 
 
 @contextmanager
-def _vault(workshop: Workshop, partner: str) -> Iterator[None]:
+def _vault(workshop: Workshop, partner: str) -> Iterator[Vault]:
     home = workshop.node(partner)
     policy = load_policy(home.policy)
     load_export(home, policy)
@@ -146,7 +148,7 @@ def _vault(workshop: Workshop, partner: str) -> Iterator[None]:
     thread = threading.Thread(target=socket.serve_forever, args=(vault.handle,), daemon=True)
     thread.start()
     try:
-        yield
+        yield vault
     finally:
         socket.close()
         thread.join(timeout=_READY_TIMEOUT_S)

@@ -80,13 +80,15 @@ def _separated(links: tuple[Markup, ...]) -> Markup:
 
 def _answer(summary: Summary) -> Markup:
     worth = " ".join((*who_gains(summary), churn_sentence(summary)))
+    lead = "What it is worth, by exact figures that no party of a real league could see."
     heading = element("h2", {"id": "answer-heading"}, "In one paragraph")
     text = element(
         "p",
         {"class": "answer"},
-        what_happened(summary),
-        " Judged by exact figures that no party of a real league could see: ",
-        worth,
+        element("strong", {}, "What happened."),
+        f" {what_happened(summary)} ",
+        element("strong", {}, lead),
+        f" {worth}",
     )
     attributes = {"id": "answer", "aria-labelledby": "answer-heading"}
     return element("section", attributes, heading, text, _tiles(summary))

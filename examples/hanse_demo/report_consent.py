@@ -135,8 +135,8 @@ def households_section(summary: Summary) -> Markup:
         heading,
         paragraph(
             "The stated ε protects one customer at one partner. A household that shops at k partners is k customers, "
-            "and no vault can know it: what the league may learn of that household is bounded by k guarantees composed, "
-            f"which is weaker. At one partner ε is {alone}."
+            "and no vault can know it: what the league may learn of that household is bounded by k guarantees "
+            f"composed, which is weaker. At one partner ε is {alone}."
             if alone
             else "No ε is known for one partner.",
         ),

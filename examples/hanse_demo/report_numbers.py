@@ -45,10 +45,20 @@ def percent(share: float) -> str:
     return f"{decimal(100 * share, places)}{_SPACE}%"
 
 
+def whole_percent(share: float) -> str:
+    """Return a round share of one as per cent, for an axis."""
+    return f"{decimal(100 * share, 0)}{_SPACE}%"
+
+
 def epsilon(value: float) -> str:
     """Return an ε with at most three places."""
     text = decimal(value, 3 if value < 100 else 0)
     return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def epsilon_is(value: float) -> str:
+    """Return ``ε = value`` in one piece that no line break takes apart."""
+    return f"ε{_SPACE}={_SPACE}{epsilon(value)}"
 
 
 def one_in(probability: float) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from hanse_demo.charts import ComparedRow, comparison_chart, gain_chart, gain_scale
+from hanse_demo.charts import ComparedRow, comparison_chart, comparison_scale, gain_chart, gain_scale
 from hanse_demo.report_consent import consent_section, households_section
 from hanse_demo.report_markup import Markup, Table, element, note, paragraph, together
 from hanse_demo.report_numbers import (
@@ -13,7 +13,7 @@ from hanse_demo.report_numbers import (
     gain_text,
     missing,
 )
-from hanse_demo.report_svg import Marker, swatch
+from hanse_demo.report_svg import Marker, Scale, swatch
 from hanse_demo.report_words import (
     EXPLORE_GAIN,
     GAINS,
@@ -33,7 +33,7 @@ from hanse_demo.summary import ChurnRow, Estimate, PartnerTruth, RecommenderRow,
 OWN = "own data, consented"
 OWN_ALL = "own data, all customers"
 LEAGUE = "league"
-_COMPARED_COLUMNS = ("Own data, consented", "Own data, all customers", "League")
+_COMPARED_COLUMNS = ("Own, consented", "Own, all", "League")
 
 
 def oracle_block(summary: Summary) -> Markup:
@@ -132,6 +132,7 @@ def _explore_row(partner: PartnerTruth) -> tuple[str, ...]:
 
 
 def _partners(partners: Sequence[PartnerTruth]) -> Markup:
+    scale = comparison_scale(row for partner in partners for row in _compared(partner))
     return element(
         "section",
         {"aria-labelledby": "partners"},
@@ -139,10 +140,13 @@ def _partners(partners: Sequence[PartnerTruth]) -> Markup:
         note(
             "Each customer is recommended 10 items for the next four weeks. Repeat: items the customer bought before; "
             "explore: items new to the customer; cold: only that many of the customer's baskets are seen, and the "
-            "customer is left out of the statistics."
+            "customer is left out of the statistics. n: customers evaluated; gain: league less own data (consented), "
+            "paired."
         ),
         legend(),
-        element("div", {"class": "grid wide"}, *(_partner(index, partner) for index, partner in enumerate(partners))),
+        element(
+            "div", {"class": "grid wide"}, *(_partner(index, partner, scale) for index, partner in enumerate(partners))
+        ),
     )
 
 
@@ -157,9 +161,21 @@ def legend() -> Markup:
     return element("p", {"class": "legend"}, *shown, element("span", {}, "lines: ± 1.96 standard errors"))
 
 
-def _partner(index: int, partner: PartnerTruth) -> Markup:
+def _compared(partner: PartnerTruth) -> tuple[ComparedRow, ...]:
+    own, own_all, league = (row_of(partner.recommenders, kind) for kind in (OWN, OWN_ALL, LEAGUE))
+    return tuple(
+        ComparedRow(
+            name=measure.name,
+            own=_estimate(measure, own),
+            own_all=_estimate(measure, own_all),
+            league=_estimate(measure, league),
+        )
+        for measure in RECALL
+    )
+
+
+def _partner(index: int, partner: PartnerTruth, scale: Scale) -> Markup:
     heading = f"partner-{index}"
-    own, own_all, league = (row_of(partner.recommenders, statistics) for statistics in (OWN, OWN_ALL, LEAGUE))
     title = element(
         "h4",
         {"id": heading},
@@ -169,16 +185,8 @@ def _partner(index: int, partner: PartnerTruth) -> Markup:
     if not partner.recommenders:
         body: tuple[Markup, ...] = (paragraph(missing(f"{NOT_EVALUATED}: no recommender was computed")),)
     else:
-        compared = [
-            ComparedRow(
-                name=measure.name,
-                own=_estimate(measure, own),
-                own_all=_estimate(measure, own_all),
-                league=_estimate(measure, league),
-            )
-            for measure in RECALL
-        ]
-        chart = comparison_chart(f"compared-{index}", f"Recall@10 at {partner.partner}, own data and league", compared)
+        name = f"Recall@10 at {partner.partner}, own data and league"
+        chart = comparison_chart(f"compared-{index}", name, _compared(partner), scale)
         body = (element("figure", {}, chart), _recall_table(partner), _ndcg_table(partner))
     return element("article", {"class": "card", "aria-labelledby": heading}, title, *body)
 
@@ -191,33 +199,40 @@ def _shown(estimate: Estimate | None) -> Markup:
     return missing(NOT_EVALUATED) if estimate is None else estimate_text(estimate)
 
 
-def _measured(partner: PartnerTruth, measure: Measure) -> tuple[Markup, Markup, Markup, Markup]:
-    found = [_estimate(measure, row_of(partner.recommenders, kind)) for kind in (OWN, OWN_ALL, LEAGUE)]
-    customers = dict.fromkeys(count(estimate.customers) for estimate in found if estimate is not None)
-    name = together(measure.name, " ", element("small", {}, f"n = {' / '.join(customers)}"))
-    return (name, _shown(found[0]), _shown(found[1]), _shown(found[2]))
+def _named(name: str, figures: Sequence[Estimate | None]) -> Markup:
+    """Return a row's name and over how many customers its figures are; all numbers where they differ."""
+    customers = dict.fromkeys(count(figure.customers) for figure in figures if figure is not None)
+    return together(name, *((" ", element("small", {}, f"n = {' / '.join(customers)}")) if customers else ()))
+
+
+def _measured(partner: PartnerTruth, measure: Measure) -> tuple[Estimate | None, ...]:
+    return tuple(_estimate(measure, row_of(partner.recommenders, kind)) for kind in (OWN, OWN_ALL, LEAGUE))
 
 
 def _recall_table(partner: PartnerTruth) -> Markup:
-    gains = {measure.name: measure for measure in GAINS}
+    gains = {} if partner.gain is None else {measure.name: measure.of(partner.gain) for measure in GAINS}
 
-    def gain(name: str) -> Markup:
-        if partner.gain is None or name not in gains:
-            return missing("not paired")
-        return gain_text(gains[name].of(partner.gain))
+    def row(measure: Measure) -> tuple[Markup, ...]:
+        found, gain = _measured(partner, measure), gains.get(measure.name)
+        gained = missing("not paired") if gain is None else gain_text(gain)
+        return (_named(measure.name, (*found, gain)), *(_shown(figure) for figure in found), gained)
 
     return Table(
         caption=f"Recall@10 at {partner.partner} (± standard error)",
-        columns=("n customers", *_COMPARED_COLUMNS, "Gain"),
-        rows=tuple((*_measured(partner, measure), gain(measure.name)) for measure in RECALL),
+        columns=("Measure", *_COMPARED_COLUMNS, "Gain"),
+        rows=tuple(row(measure) for measure in RECALL),
     ).markup()
 
 
 def _ndcg_table(partner: PartnerTruth) -> Markup:
+    def row(measure: Measure) -> tuple[Markup, ...]:
+        found = _measured(partner, measure)
+        return (_named(measure.name, found), *(_shown(figure) for figure in found))
+
     return Table(
         caption=f"NDCG@10 at {partner.partner} (± standard error)",
-        columns=("n customers", *_COMPARED_COLUMNS),
-        rows=tuple(_measured(partner, measure) for measure in NDCG),
+        columns=("Measure", *_COMPARED_COLUMNS),
+        rows=tuple(row(measure) for measure in NDCG),
     ).markup()
 
 
@@ -234,7 +249,7 @@ def _churn(summary: Summary, partners: Sequence[PartnerTruth]) -> Markup:
         paragraph(churn_sentence(summary)),
         Table(
             caption="AUC (± standard error): 0.5 is guessing, 1 is perfect",
-            columns=("n customers", *_COMPARED_COLUMNS),
+            columns=("Partner", *_COMPARED_COLUMNS),
             rows=tuple(rows),
         ).markup(),
         paragraph("League less own data (consented), all partners' customers, paired: ", shown, over, "."),
@@ -243,6 +258,4 @@ def _churn(summary: Summary, partners: Sequence[PartnerTruth]) -> Markup:
 
 def _churn_row(name: str, rows: Sequence[ChurnRow]) -> tuple[str, ...]:
     found = [auc_of(rows, kind) for kind in (OWN, OWN_ALL, LEAGUE)]
-    customers = dict.fromkeys(count(auc.customers) for auc in found if auc is not None)
-    shown = together(name, " ", element("small", {}, f"n = {' / '.join(customers)}")) if customers else together(name)
-    return (shown, *(_shown(auc) for auc in found))
+    return (_named(name, found), *(_shown(auc) for auc in found))

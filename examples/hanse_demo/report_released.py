@@ -9,6 +9,7 @@ from hanse_demo.report_numbers import (
     decimal,
     duration,
     epsilon,
+    epsilon_is,
     interval_count,
     interval_decimal,
     missing,
@@ -27,7 +28,7 @@ def released_block(released: Released) -> Markup:
         element("p", {"class": "banner"}, element("strong", {}, "RELEASED"), " what the centre really gets"),
         element("h2", {"id": "released-heading"}, "What left the partners"),
         note(
-            "Every figure in this block was noised inside the partner's vault before it left. "
+            "Every count, share and AUC in this block was noised inside the partners' vaults before it left them. "
             "The interval beside it says how far the noise may have moved it (95 %)."
         ),
         *(_run(index, run) for index, run in enumerate(released.runs)),
@@ -46,8 +47,8 @@ def _not_yet(lines: tuple[str, ...]) -> Markup:
 
 def _run(index: int, run: ReleasedRun) -> Markup:
     heading = f"run-{index}"
-    left = element("div", {}, facts(_facts(run)), _ledger(run))
-    parts = (left, _items(index, run)) if run.popular_items else (left,)
+    told, ledger = facts(_facts(run)), _ledger(run)
+    parts = (element("div", {}, told, ledger), _items(index, run)) if run.popular_items else (told, ledger)
     return element(
         "article",
         {"class": "card", "aria-labelledby": heading},
@@ -93,7 +94,7 @@ def _ledger_row(run: ReleasedRun, partner: str) -> tuple[str, ...]:
         finding = element("strong", {"class": "alarm"}, "✗ not recorded")
         return (partner, stated, missing("no entry in the ledger"), finding)
     if is_within(recorded, run.epsilon_stated):
-        return (partner, stated, epsilon(recorded), element("span", {"class": "fine"}, "✓ within"))
+        return (partner, stated, decimal(recorded), element("span", {"class": "fine"}, "✓ within"))
     # More places, lest an excess be rounded away.
     return (partner, stated, decimal(recorded, 6), element("strong", {"class": "alarm"}, "✗ above what was stated"))
 
@@ -104,28 +105,29 @@ def _items(index: int, run: ReleasedRun) -> Markup:
     return element("figure", {}, caption, chart)
 
 
-def odds_sentence(value: float) -> str:
-    """Say what an ε means: how far the odds about one customer can move."""
-    factor = math.exp(min(value, 50.0))
+def odds_factor(value: float) -> str:
+    """Say what an ε means: by which factor, e to the ε, the odds about one customer can move."""
+    if value > math.log(1e6):
+        return f"more than a million ({epsilon_is(value)}), which bounds nothing"
+    factor = math.exp(value)
     shown = f"{factor:.1f}" if factor < 100 else f"{float(f'{factor:.2g}'):,.0f}"
-    at_most = f"a factor of {shown}" if factor < 1e6 else "a factor of more than a million, which bounds nothing"
-    return f"ε = {epsilon(value)}: {at_most}"
+    return f"{shown} ({epsilon_is(value)})"
 
 
 def _together_sentence(runs: tuple[ReleasedRun, ...]) -> tuple[str, ...]:
     if not runs:
         return ()
-    readings = listed([odds_sentence(value) for value in sorted({run.epsilon_stated for run in runs})])
+    factors = " or ".join(odds_factor(value) for value in sorted({run.epsilon_stated for run in runs}))
     reading = (
         "How to read ε: whoever sees everything a run released can shift the odds that one given customer of a "
-        f"partner took part by at most – {readings} – but for a chance of about δ."
+        f"partner took part by at most a factor of {factors}, but for a chance of about δ."
     )
     if len(runs) < 2 or len({run.unit for run in runs}) > 1:
         return (reading,)
-    total_epsilon = epsilon(sum(run.epsilon_stated for run in runs))
+    total_epsilon = epsilon_is(sum(run.epsilon_stated for run in runs))
     total_delta = one_in(sum(run.delta for run in runs))
     return (
         reading,
-        f" A customer used in all {len(runs)} runs bears them together: "
-        f"at most ε = {total_epsilon} at δ = {total_delta} (both simply added up).",
+        f" A customer used in {'both' if len(runs) == 2 else f'all {len(runs)}'} runs bears them together: "
+        f"at most {total_epsilon} at δ of {total_delta} (both simply added up).",
     )

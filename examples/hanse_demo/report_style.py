@@ -45,7 +45,7 @@ small { font-size: .85em; font-weight: 400; }
 }
 nav ul { list-style: none; padding: 0; margin: 1.25rem 0 0; display: flex; flex-wrap: wrap; gap: .35rem 1.5rem; }
 nav strong { font-weight: 600; }
-.answer { font-size: 1.15rem; line-height: 1.6; max-width: 68ch; margin: 1.5rem 0; }
+.answer { font-size: 1.15rem; line-height: 1.6; max-width: 70ch; margin: .5rem 0 1.5rem; }
 .tiles {
   display: grid; grid-template-columns: repeat(auto-fit, minmax(9rem, 1fr)); gap: .75rem; margin: 1.5rem 0 2.5rem;
 }
@@ -68,13 +68,16 @@ nav strong { font-weight: 600; }
   min-width: 0;
 }
 .pair {
-  display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 24rem), 1fr)); gap: 1rem 2.5rem; align-items: start;
+  display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 24rem), 1fr)); gap: 1rem 2.5rem;
+  align-items: start;
 }
 .pair > * { min-width: 0; }
-.grid { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 21rem), 1fr)); gap: 1rem; }
+.grid { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 20rem), 1fr)); gap: 1rem; }
 .grid.wide { grid-template-columns: repeat(auto-fill, minmax(min(100%, 30rem), 1fr)); }
 .grid.small { grid-template-columns: repeat(auto-fill, minmax(min(100%, 15rem), 1fr)); margin-bottom: 1.5rem; }
 .grid > .card { margin: 0; }
+.grid > figure.card { display: flex; flex-direction: column; justify-content: space-between; }
+.pair > .scroll { margin-top: .4rem; }
 .facts { margin: 0 0 1rem; }
 .facts div {
   display: grid; grid-template-columns: 9rem 1fr; gap: 0 1rem; padding: .3rem 0; border-bottom: 1px solid var(--grid);
@@ -83,19 +86,23 @@ nav strong { font-weight: 600; }
 .facts dd { margin: 0; min-width: 0; font-variant-numeric: tabular-nums; }
 code { font: .88em/1.4 ui-monospace, "SF Mono", Consolas, "Liberation Mono", monospace; overflow-wrap: anywhere; }
 .pill {
-  display: inline-block; border: 1px solid var(--rule); border-radius: 1rem; padding: 0 .55rem; margin: 0 .35rem .15rem 0;
+  display: inline-block; border: 1px solid var(--rule); border-radius: 1rem; padding: 0 .55rem;
+  margin: 0 .35rem .15rem 0;
 }
 .scroll { overflow-x: auto; margin: 1rem 0; }
 table { border-collapse: collapse; width: 100%; font-size: .92rem; font-variant-numeric: tabular-nums; }
 caption { text-align: left; padding-bottom: .4rem; }
 th, td { padding: .35rem .6rem; border-bottom: 1px solid var(--grid); vertical-align: top; text-align: left; }
 th:first-child { padding-left: 0; }
-thead th { vertical-align: bottom; color: var(--quiet); font-weight: 600; font-size: .85rem; border-bottom: 1px solid var(--rule);
-  }
+thead th {
+  vertical-align: bottom; color: var(--quiet); font-weight: 600; font-size: .85rem;
+  border-bottom: 1px solid var(--rule);
+}
 tbody th { font-weight: 500; }
 .number { text-align: right; }
 .number:not(thead .number) { white-space: nowrap; }
 td .none { white-space: normal; }
+tbody th.words { white-space: nowrap; }
 th small, td .error { display: inline-block; }
 .wide td .error, .wide th small { display: block; }
 .none { color: var(--quiet); }
@@ -108,11 +115,11 @@ svg { display: block; width: 100%; max-width: 30rem; height: auto; }
 svg text { font-size: 12.5px; fill: var(--ink); font-family: inherit; font-variant-numeric: tabular-nums; }
 svg .tick { fill: var(--quiet); font-size: 11.5px; }
 svg .value { font-size: 12px; }
+svg .over { paint-order: stroke; stroke: var(--card); stroke-width: 4px; stroke-linejoin: round; }
 .middle { text-anchor: middle; }
 .end { text-anchor: end; }
 .gridline, .axis { stroke: var(--grid); stroke-width: 1; }
 .axis { stroke: var(--plain); }
-.track { stroke: var(--grid); stroke-width: 1; }
 .zero { stroke: var(--plain); stroke-width: 1.5; stroke-dasharray: 3 3; }
 .whisker { stroke-width: 2; }
 .step, .curve { fill: none; stroke-width: 2; stroke: var(--league); stroke-linejoin: round; }

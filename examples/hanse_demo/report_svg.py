@@ -8,6 +8,9 @@ from enum import StrEnum
 from hanse_demo.report_markup import Markup, element
 from hanse_demo.report_numbers import decimal
 
+_SLACK = 1e-9
+"""Relative room for the last digit of floating-point arithmetic."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Scale:
@@ -26,28 +29,28 @@ class Scale:
         return self.start + (value - self.low) / (self.high - self.low) * (self.end - self.start)
 
     def ticks(self) -> tuple[float, ...]:
-        """Return the values that get a line."""
-        return tuple(self.low + index * self.step for index in range(round((self.high - self.low) / self.step) + 1))
+        """Return the round values that get a line."""
+        first, last = math.ceil(self.low / self.step - _SLACK), math.floor(self.high / self.step + _SLACK)
+        return tuple(index * self.step for index in range(first, last + 1))
 
     def label(self, value: float) -> str:
         """Return a tick's text, with no more places than the step needs."""
-        return decimal(value, max(0, -math.floor(math.log10(self.step) + 1e-9)))
+        return decimal(value, max(0, -math.floor(math.log10(self.step) + _SLACK)))
 
 
 def scale_over(values: Iterable[float], *, start: float, end: float, intervals: int) -> Scale:
-    """Return a scale over all values whose ticks are round numbers, about ``intervals`` steps apart."""
+    """Return a scale from the least to the greatest value with round ticks, at most ``intervals`` steps apart."""
     known = list(values) or [0.0, 1.0]
     low, high = min(known), max(known)
     if high == low:
         low, high = low - 0.5 * (abs(low) or 1), high + 0.5 * (abs(high) or 1)
     step = _round_step((high - low) / intervals)
-    bottom, top = math.floor(low / step + 1e-9) * step, math.ceil(high / step - 1e-9) * step
-    return Scale(low=bottom, high=top, step=step, start=start, end=end)
+    return Scale(low=low, high=high, step=step, start=start, end=end)
 
 
 def _round_step(raw: float) -> float:
     power: float = 10.0 ** math.floor(math.log10(raw))
-    return next(factor * power for factor in (1, 2, 5, 10) if factor * power >= raw * (1 - 1e-9))
+    return next(factor * power for factor in (1, 2, 5, 10) if factor * power >= raw * (1 - _SLACK))
 
 
 class Marker(StrEnum):

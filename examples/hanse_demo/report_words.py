@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from hanse_demo.report_markup import listed
-from hanse_demo.report_numbers import NORMAL_95, counted, decimal, duration, epsilon, signed
+from hanse_demo.report_numbers import NORMAL_95, counted, decimal, duration, epsilon, epsilon_is, signed
 from hanse_demo.summary import (
     ChurnRow,
     Estimate,
@@ -60,9 +60,9 @@ RECALL = (
     Measure(name="All items", of=lambda row: row.recall_all),
     Measure(name="Repeat", of=lambda row: row.recall_repeat),
     Measure(name="Explore", of=lambda row: row.recall_explore),
-    Measure(name="Cold, 0 baskets", of=lambda row: row.recall_cold_0),
-    Measure(name="Cold, 1 basket", of=lambda row: row.recall_cold_1),
-    Measure(name="Cold, 3 baskets", of=lambda row: row.recall_cold_3),
+    Measure(name="Cold 0", of=lambda row: row.recall_cold_0),
+    Measure(name="Cold 1", of=lambda row: row.recall_cold_1),
+    Measure(name="Cold 3", of=lambda row: row.recall_cold_3),
 )
 NDCG = (
     Measure(name="All items", of=lambda row: row.ndcg_all),
@@ -73,11 +73,11 @@ EXPLORE_GAIN = GainMeasure(
     name="Explore", phrase="items new to the customer (explore)", of=lambda gain: gain.recall_explore
 )
 GAINS = (
-    GainMeasure(name="All items", phrase="all items", of=lambda gain: gain.recall_all),
+    GainMeasure(name="All items", phrase="everything the customer buys", of=lambda gain: gain.recall_all),
     EXPLORE_GAIN,
-    GainMeasure(name="Cold, 0 baskets", phrase="customers never seen before", of=lambda gain: gain.recall_cold_0),
-    GainMeasure(name="Cold, 1 basket", phrase="customers with one basket seen", of=lambda gain: gain.recall_cold_1),
-    GainMeasure(name="Cold, 3 baskets", phrase="customers with three baskets seen", of=lambda gain: gain.recall_cold_3),
+    GainMeasure(name="Cold 0", phrase="customers never seen before", of=lambda gain: gain.recall_cold_0),
+    GainMeasure(name="Cold 1", phrase="customers with one basket seen", of=lambda gain: gain.recall_cold_1),
+    GainMeasure(name="Cold 3", phrase="customers with three baskets seen", of=lambda gain: gain.recall_cold_3),
 )
 
 
@@ -137,7 +137,7 @@ def what_happened(summary: Summary) -> str:
     runs = summary.released.runs
     if not runs:
         return f"{counted(len(names), 'partner', 'partners')} ({listed(names)}) met, and no run was completed."
-    titles = listed([f"“{run.title}” (ε = {epsilon(run.epsilon_stated)})" for run in runs])
+    titles = listed([f"“{run.title}” ({epsilon_is(run.epsilon_stated)})" for run in runs])
     opening = (
         f"{counted(len(names), 'partner', 'partners')} ({listed(names)}) completed "
         f"{counted(len(runs), 'run', 'runs')} together in {duration(summary.seconds)}: {titles}."
@@ -228,7 +228,7 @@ def explore_sentences(partners: Sequence[PartnerTruth]) -> tuple[str, ...]:
     openings = {
         Verdict.BETTER: "The league's popularity clearly helps to find items new to the customer at",
         Verdict.NOT_CLEAR: "The league's popularity does not help, as far as these figures can tell, at",
-        Verdict.WORSE: "The league's popularity does not help but harm: noisy sums do worse than own exact ones at",
+        Verdict.WORSE: "The league's popularity does not help but is clearly worse than own data at",
         Verdict.UNKNOWN: "Nothing can be said of",
     }
     return tuple(f"{opening} {listed(said[found])}." for found, opening in openings.items() if found in said)

@@ -115,13 +115,18 @@ class PartnerTruth(_Part):
 
 
 class MultiplePartners(_Part):
-    """What the stated ε means for a household that shops at k partners of the league."""
+    """What the stated ε means for a household that shops at k partners of the league.
+
+    Each of the k vaults adds its own full noise to its own release, so a run that costs ρ (zCDP) for one customer
+    at one partner costs the household k·ρ. (One noise draw for the sum of all partners would cost k²·ρ, since the
+    k clipped contributions may add up.)
+    """
 
     partners: int
     households: int | None
     """Null where nobody can know it, not even the harness."""
     epsilon: dict[str, float]
-    """Per run: k guarantees composed, at k times the run's δ."""
+    """Per run: ε of k·ρ, at the run's own δ."""
 
 
 class DemoOracle(_Part):

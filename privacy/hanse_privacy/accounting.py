@@ -10,8 +10,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 
+import numpy as np
+
 from hanse_privacy.units import PrivacyBudget
 from hanse_privacy.validation import require_at_least, require_positive, require_probability
+
+_ORDERS = tuple(1 + np.geomspace(1e-2, 1e5, 2000))
+"""Rényi orders that the conversion to (ε, δ) searches: fine and wide enough for ρ from 1e-8 to 1e3."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +63,7 @@ def epsilon_from_rho(rho: Fraction, *, delta: float) -> float:
     import dp_accounting  # noqa: PLC0415
     from dp_accounting import rdp  # noqa: PLC0415
 
-    accountant = rdp.RdpAccountant(neighboring_relation=dp_accounting.NeighboringRelation.ADD_OR_REMOVE_ONE)
+    accountant = rdp.RdpAccountant(_ORDERS, dp_accounting.NeighboringRelation.ADD_OR_REMOVE_ONE)
     # Rounded up: a float below the exact ρ would understate the loss.
     accountant.compose(dp_accounting.ZCDpEvent(rho=math.nextafter(float(rho), math.inf)))
     return float(accountant.get_epsilon(delta))

@@ -181,14 +181,15 @@ def _checked(batch: Mapping[str, NDArray[np.float64]], block: BlockLayout, count
 
 def _clip_and_scale(part: NDArray[np.float64], *, block: BlockLayout, units: int) -> tuple[NDArray[np.float64], int]:
     """Bring each row to norm at most sqrt(share)·units; return how many rows were clipped."""
-    # Divided by its largest entry first, so that squaring a huge finite value cannot overflow.
+    # Measured against its largest entry, so that squaring a huge finite value cannot overflow.
     largest = np.abs(part).max(axis=1, initial=0.0)
-    safe = np.where(largest > 0, largest, 1.0)
-    norms = np.linalg.norm(part / safe[:, None], axis=1) * safe
-    too_long = norms > block.clip
-    shrink = np.where(too_long, block.clip / np.where(too_long, norms, 1.0), 1.0)
-    factor = math.sqrt(block.share) * units / block.clip
-    return part * shrink[:, None] * factor, int(too_long.sum())
+    safe = np.where(largest > 0, largest, 1.0)[:, None]
+    direction = part / safe
+    relative = np.linalg.norm(direction, axis=1)[:, None]
+    with np.errstate(over="ignore"):  # a tiny row makes the bound infinite: it is not too long
+        too_long = relative > block.clip / safe
+    clipped = np.where(too_long, direction * (block.clip / np.where(too_long, relative, 1.0)), part)
+    return clipped * (math.sqrt(block.share) * units / block.clip), int(too_long.sum())
 
 
 def _round_within(rows: NDArray[np.float64], *, bound: int) -> tuple[NDArray[np.int64], int]:

@@ -88,19 +88,7 @@ class VaultData:
         with self._open() as engine:
             members = _members(cohort)
             known = engine.table("customer").join(members, "customer").count()
-            baskets = self._with_week(engine.table("basket").join(members, "customer"))
             purchases = self._with_week(engine.table("purchase").join(members, "customer"))
-            weekly = (
-                baskets.filter(baskets.week.between(1, last_week))
-                .group_by("number", "week")
-                .agg(
-                    baskets=lambda table: table.count(),
-                    value=lambda table: table.value.sum(),
-                    discount=lambda table: table.discount.sum(),
-                )
-                .order_by("number", "week")
-                .to_pyarrow()
-            )
             bought = (
                 purchases.filter(purchases.week.between(1, last_week))
                 .group_by("number", "item", "week")
@@ -108,6 +96,7 @@ class VaultData:
                 .order_by("number", "week", "item")
                 .to_pyarrow()
             )
+            baskets = self._with_week(engine.table("basket").join(members, "customer"))
             early = baskets.filter(baskets.week < 1).count()
             items = _origin(engine).catalogue_items
             return CohortHistory(
@@ -120,17 +109,42 @@ class VaultData:
                         week=_array(bought, "week").astype(np.int16),
                         baskets=_array(bought, "baskets").astype(np.int32),
                     ),
-                    basket_weeks=BasketWeeks(
-                        customer=_array(weekly, "number").astype(np.int32),
-                        week=_array(weekly, "week").astype(np.int16),
-                        baskets=_array(weekly, "baskets").astype(np.int32),
-                        value=_array(weekly, "value").astype(np.float64),
-                        discount=_array(weekly, "discount").astype(np.float64),
-                    ),
+                    basket_weeks=self._activity(engine, members, last_week=last_week),
                 ),
                 unknown_customers=len(cohort) - _scalar(known),
                 baskets_before_calendar=_scalar(early),
             )
+
+    def activity(self, cohort: Sequence[str], *, last_week: int) -> BasketWeeks:
+        """Load the cohort's baskets and money of weeks 1 to ``last_week``, without what was bought.
+
+        Raises:
+            InvalidValueError: If a pseudonym occurs twice.
+            DataUnreadableError: If the database cannot be read.
+        """
+        with self._open() as engine:
+            return self._activity(engine, _members(cohort), last_week=last_week)
+
+    def _activity(self, engine: Backend, members: ir.Table, *, last_week: int) -> BasketWeeks:
+        baskets = self._with_week(engine.table("basket").join(members, "customer"))
+        weekly = (
+            baskets.filter(baskets.week.between(1, last_week))
+            .group_by("number", "week")
+            .agg(
+                baskets=lambda table: table.count(),
+                value=lambda table: table.value.sum(),
+                discount=lambda table: table.discount.sum(),
+            )
+            .order_by("number", "week")
+            .to_pyarrow()
+        )
+        return BasketWeeks(
+            customer=_array(weekly, "number").astype(np.int32),
+            week=_array(weekly, "week").astype(np.int16),
+            baskets=_array(weekly, "baskets").astype(np.int32),
+            value=_array(weekly, "value").astype(np.float64),
+            discount=_array(weekly, "discount").astype(np.float64),
+        )
 
     def breadth(self, cohort: Sequence[str], *, last_week: int) -> Breadth:
         """Count each cohort member's distinct stores and items in weeks 1 to ``last_week``.

@@ -16,7 +16,7 @@ from hanse_client.data.queries import CohortHistory
 from hanse_models.auc import score_histograms
 from hanse_models.churn import churn_features, churn_labels, customer_gradients, eligible, score
 from hanse_models.popularity import breadth_vectors, rate_vectors
-from hanse_models.purchases import Breadth
+from hanse_models.purchases import BasketWeeks, Breadth
 from hanse_privacy.errors import HanseError
 from hanse_privacy.protocol.letters import LetterMalformedError, NoParameters, WeightsParameters, decode
 from hanse_privacy.protocol.proposal import ChurnEvaluationStep, ChurnGradientStep, PopularityStep
@@ -36,6 +36,9 @@ class CohortData(Protocol):
 
     def history(self, cohort: Sequence[str], *, last_week: int) -> CohortHistory:
         """Purchases and baskets per week up to ``last_week``."""
+
+    def activity(self, cohort: Sequence[str], *, last_week: int) -> BasketWeeks:
+        """Baskets and money per week up to ``last_week``."""
 
     def breadth(self, cohort: Sequence[str], *, last_week: int) -> Breadth:
         """Distinct stores and items per customer up to ``last_week``."""
@@ -90,7 +93,7 @@ def customer_batches(work: Work, *, data: CohortData, cohort: Sequence[str]) -> 
     if work.weights is None:
         raise LetterMalformedError("The round has no weights.", "Send the model's weights with it.")
     reaches_to = step.last_week + step.horizon_weeks
-    activity = data.history(cohort, last_week=reaches_to).history.basket_weeks
+    activity = data.activity(cohort, last_week=reaches_to)
     breadth = data.breadth(cohort, last_week=step.last_week)
     features = churn_features(activity, breadth, customers=len(cohort), cut=step.last_week)
     labels = churn_labels(activity, customers=len(cohort), cut=step.last_week, horizon_weeks=step.horizon_weeks)

@@ -165,6 +165,15 @@ def test_days_before_the_calendar_are_counted_apart(vault):
     assert loaded.history.basket_weeks.baskets.tolist() == [3]
 
 
+def test_activity_is_the_history_without_what_was_bought(vault):
+    data = VaultData(path=vault / DATABASE_NAME, anchor=ANCHOR)
+    cohort = KEY.pseudonyms(["card-3", "nobody", "card-0"])
+    activity = data.activity(cohort, last_week=8)
+    whole = data.history(cohort, last_week=8).history.basket_weeks
+    for column in ("customer", "week", "baskets", "value", "discount"):
+        assert getattr(activity, column).tolist() == getattr(whole, column).tolist() != []
+
+
 def test_origin(vault, catalogue):
     origin = VaultData(path=vault / DATABASE_NAME, anchor=ANCHOR).origin()
     assert (origin.partner, origin.catalogue_digest, origin.catalogue_items, origin.pseudonym_key_id) == (

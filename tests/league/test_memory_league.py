@@ -1,0 +1,146 @@
+"""Whole runs in one process: what is released, what is refused, what survives."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from hanse_client.vault.policy import load_policy
+from hanse_client.vault.run_register import RunRegister
+from hanse_demo.grants import write_withdrawals
+from hanse_demo.memory_league import MemoryLeague
+from hanse_privacy.accounting import ReleaseEvent, epsilon_of
+from hanse_privacy.identity import SigningKey
+from hanse_privacy.ledger import PrivacyLedger
+from hanse_privacy.protocol.letters import open_instruction
+from hanse_privacy.protocol.post import LETTERS_RECORD
+from hanse_server.conductor import RunFailedError
+from hanse_server.league import RunFolder
+
+
+def edit(path: Path, old: str, new: str) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new), encoding="utf-8")
+
+
+def ledger_of(league: MemoryLeague, partner: str) -> PrivacyLedger:
+    home = league.workshop.node(partner)
+    return PrivacyLedger(home.ledger, cap=load_policy(home.policy).cap)
+
+
+def test_both_runs_release_what_their_proposals_say(league: MemoryLeague) -> None:
+    popularity = league.propose("popularity.toml")
+    released = league.conduct(popularity)["released"]
+    assert len(released["rate"]) == len(released["breadth"]) == popularity.steps[0].items  # type: ignore[union-attr]
+    assert released["customers"]["low"] < 300 < released["customers"]["high"] + 100
+    churn = league.propose("churn.toml")
+    result = league.conduct(churn)
+    assert result["metrics_share"] == pytest.approx(0.12, abs=1e-6)
+    assert len(result["released"]["weights"]) == 15
+    assert result["released"]["auc"]["low"] < result["released"]["auc"]["high"]
+    events = [event["event"] for event in RunFolder(league.workshop.league, churn.run).events()]
+    assert events[0] == "started"
+    assert events[-1] == "finished"
+    assert events.count("round-finished") == churn.rounds == 11
+
+
+def test_the_printed_epsilon_is_that_of_the_recorded_events(league: MemoryLeague) -> None:
+    churn = league.propose("churn.toml")
+    printed = league.conduct(churn)["epsilon"]
+    events = [entry.event for entry in ledger_of(league, "north").entries() if entry.run == churn.run]
+    assert len(events) == churn.rounds
+    recomputed = epsilon_of(events, delta=churn.delta)
+    assert recomputed == printed <= churn.epsilon
+    halved = [
+        ReleaseEvent(squared_sensitivity=event.squared_sensitivity, variance_parameter=event.variance_parameter // 4)
+        for event in events
+    ]
+    assert epsilon_of(halved, delta=churn.delta) > 1.5 * printed
+
+
+def test_every_letter_is_signed_and_bound(league: MemoryLeague) -> None:
+    popularity = league.propose("popularity.toml")
+    league.conduct(popularity)
+    centre = SigningKey.load(league.workshop.league.signing_key).public
+    seen = set()
+    for message in league.grid.delivered:
+        for recipient, letter in message.content[LETTERS_RECORD].items():
+            assert isinstance(letter, bytes)
+            instruction, _ = open_instruction(letter, key=centre)
+            assert instruction.recipient == recipient
+            assert (instruction.run, instruction.proposal) == (popularity.run, popularity.digest)
+            seen.add((recipient, instruction.round, instruction.operation, bytes(instruction.nonce)))
+    assert {(recipient, round_number, operation) for recipient, round_number, operation, _ in seen} == {
+        (partner, *what) for partner in ("north", "south") for what in ((0, "admit"), (1, "popularity-statistics"))
+    }
+    assert len({nonce for *_, nonce in seen}) == len(seen)
+
+
+def test_a_withdrawal_is_out_of_the_next_round(league: MemoryLeague) -> None:
+    granted = sorted(
+        row.split(",")[2]
+        for row in (league.workshop.node("north").root / "grants.csv").read_text().splitlines()
+        if ",churn-training," in row
+    )
+    leaving = granted[:7]
+    journal: list[int] = []
+    folder_note = RunFolder.note
+
+    def note(self: RunFolder, event: dict[str, object]) -> None:
+        folder_note(self, event)
+        if event["event"] == "round-finished" and event["round"] == 3:
+            file = league.workshop.node("north").root / "withdrawals.csv"
+            write_withdrawals(file, purpose="churn-training", customers=leaving, said_at=datetime.now(tz=UTC))
+            journal.append(league.record_acts("north", file))
+
+    RunFolder.note = note  # type: ignore[method-assign]  # the moment is what is tested
+    try:
+        churn = league.propose("churn.toml")
+        league.conduct(churn)
+    finally:
+        RunFolder.note = folder_note  # type: ignore[method-assign]
+    rounds = RunRegister(league.workshop.node("north").runs).rounds(churn.run)
+    used = [record.customers for record in rounds]
+    assert len(granted) == used[0] == used[1] == used[2]
+    assert used[3:10] == [used[0] - 7] * 7
+    assert all(record.manifest_position >= journal[0] for record in rounds[3:])
+    assert all(record.loaded_root == record.manifest_root for record in rounds)
+    others = RunRegister(league.workshop.node("south").runs).rounds(churn.run)
+    assert len({record.customers for record in others[:10]}) == 1
+
+
+def test_a_run_above_the_cap_is_refused_before_its_first_round(league: MemoryLeague) -> None:
+    league.conduct(league.propose("popularity.toml"))
+    league.conduct(league.propose("churn.toml"))
+    spent = ledger_of(league, "north").statement().spent_epsilon
+    league.conduct(league.propose("popularity.toml"))
+    with pytest.raises(RunFailedError, match="BUDGET_EXHAUSTED"):
+        league.conduct(league.propose("popularity.toml"))
+    statement = ledger_of(league, "north").statement()
+    assert spent < statement.spent_epsilon <= 5.0
+    assert statement.releases == 13
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (('"churn-training", ', ""), "purpose churn-training is not allowed"),
+        (("minimum_partners = 2", "minimum_partners = 3"), "2 partners, at least 3 needed"),
+        (("run_epsilon = 3.0", "run_epsilon = 0.9"), "above 0.9 for one run"),
+        (('highest_tier = "standard"', 'highest_tier = "basic"'), "tier standard is above basic"),
+        (('countries = ["DE", "FR"]', 'countries = ["FR"]'), "in DE, which is not allowed"),
+        (("minimum_cohort = 50", "minimum_cohort = 140"), "COHORT_TOO_SMALL"),
+    ],
+)
+def test_local_policy_is_enforced(
+    league: MemoryLeague, change: tuple[str, str], reason: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = league.workshop.node("south").policy
+    edit(path, *change)
+    tightened = load_policy(path)
+    vault = league.vaults["south"]
+    monkeypatch.setattr(vault, "_parts", replace(vault._parts, policy=tightened))
+    with pytest.raises(RunFailedError, match=reason):
+        league.conduct(league.propose("churn.toml"))
