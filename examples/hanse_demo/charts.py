@@ -1,5 +1,6 @@
 """The report's five pictures, drawn as inline SVG and described in words for those who do not see them."""
 
+import math
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -33,9 +34,9 @@ from hanse_demo.report_svg import (
 from hanse_demo.report_words import Stretch, Verdict, verdict
 from hanse_demo.summary import Estimate, Interval, ReleasedItem
 
-_WIDTH = 420
+_WIDTH = 350
 _NARROW = 310
-_NAMES = 76
+_NAMES = 70
 """Room for the names of measures on the left."""
 _RIGHT = _WIDTH - 18
 RUN_MARKERS = (Marker.DOT, Marker.SQUARE, Marker.RING, Marker.BAR)
@@ -138,7 +139,7 @@ def item_chart(identifier: str, title: str, items: Sequence[ReleasedItem]) -> Ma
     shapes: list[Markup] = []
     top = 0.0
     for item in items:
-        lines = textwrap.wrap(item.name, 40) or [NONE]
+        lines = textwrap.wrap(item.name, 29) or [NONE]
         for number, text in enumerate(lines):
             shapes.append(label(6, top + 14 + 15 * number, text, "name over"))
         shapes.append(label(_RIGHT + 6, top + 14, _share_said(item.share), "value end over"))
@@ -169,25 +170,34 @@ def _share_said(share: Interval) -> str:
 
 
 def cohort_chart(identifier: str, title: str, stretches: Sequence[Stretch]) -> Markup:
-    """Draw the customers used in each round as a step line; the axis does not start at zero."""
-    width, left, right, bottom = 300, 14.0, 286.0, 84.0
+    """Draw the customers used in each round as a step line; the axis does not start at zero.
+
+    A number is written only where there is room for it; the table that goes with the picture has them all.
+    """
+    width, left, right, bottom = 220, 8.0, 212.0, 88.0
     sizes = [float(stretch.customers) for stretch in stretches]
-    highest, lowest = max(sizes), min(sizes)
-    room = (highest - lowest) or 1.0
-    vertical = Scale(low=lowest - 0.35 * room, high=highest + 0.25 * room, step=room, start=bottom, end=18.0)
+    room = (max(sizes) - min(sizes)) or 1.0
+    vertical = Scale(low=min(sizes) - 0.6 * room, high=max(sizes), step=room, start=bottom, end=22.0)
     last = stretches[-1].last
     across = Scale(low=0.0, high=float(last), step=1.0, start=left, end=right)
     points: list[tuple[float, float]] = []
     shapes: list[Markup] = []
-    for stretch in stretches:
+    labelled_to = -math.inf
+    for index, stretch in enumerate(stretches):
         start, end, y = across.at(stretch.first - 1), across.at(stretch.last), vertical.at(stretch.customers)
         points += [(start, y), (end, y)]
-        shapes.append(label((start + end) / 2, y - 7, count(stretch.customers), "value middle"))
+        is_lower = index > 0 and stretch.customers < stretches[index - 1].customers
+        text, middle = count(stretch.customers), (start + end) / 2
+        half = 3.7 * len(text)
+        if middle - half > labelled_to:
+            middle = min(middle, width - half)
+            shapes.append(label(middle, y + 17 if is_lower else y - 7, text, "value middle"))
+            labelled_to = middle + half
     shapes.append(line(left, bottom, right, bottom, "axis"))
     shapes.append(polyline(points, "step"))
     shapes += [line(across.at(tick), bottom, across.at(tick), bottom + 4, "axis") for tick in range(last + 1)]
-    shapes.append(label(left, bottom + 18, "round 1", "tick"))
-    shapes.append(label(right, bottom + 18, f"round {last}", "tick end"))
+    shapes.append(label(left, bottom + 19, "round 1", "tick"))
+    shapes.append(label(right, bottom + 19, f"round {last}", "tick end"))
     description = "; ".join(f"{stretch.rounds}: {count(stretch.customers)} customers" for stretch in stretches)
     return picture(identifier, title, description, (width, bottom + 24), *shapes)
 
@@ -205,7 +215,7 @@ def epsilon_chart(identifier: str, title: str, lines: Sequence[tuple[str, Sequen
         shapes.append(label(38, vertical.at(tick) + 4, vertical.label(tick), "tick end"))
     for partners in range(1, most + 1):
         shapes.append(label(across.at(partners), bottom + 16, str(partners), "tick middle"))
-    shapes.append(label(227, bottom + 34, "partners that the household shops at", "tick middle"))
+    shapes.append(label(0.5 * (44 + _WIDTH - 10), bottom + 34, "partners that the household shops at", "tick middle"))
     shapes.append(label(6, 11, "ε", "name"))
     for index, (_, drawn) in enumerate(lines):
         look = f"run-{index % len(RUN_MARKERS)}"
@@ -213,7 +223,7 @@ def epsilon_chart(identifier: str, title: str, lines: Sequence[tuple[str, Sequen
         for k, value in drawn:
             x, y = across.at(k), vertical.at(value)
             shapes.append(mark(x, y, RUN_MARKERS[index % len(RUN_MARKERS)], look))
-            shapes.append(label(x, y - 9, epsilon(round(value, 2)), "value middle"))
+            shapes.append(label(x, y - 9, decimal(value, 2), "value middle"))
     said = (", ".join(f"{epsilon(value)} at {partners}" for partners, value in drawn) for _, drawn in lines)
     description = "; ".join(f"{name}: ε {text}" for (name, _), text in zip(lines, said, strict=True))
     return picture(identifier, title, description, (_WIDTH, bottom + 42), *shapes)

@@ -9,12 +9,10 @@ import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import uvicorn
-from flwr.app import Context, RecordDict
 
 from hanse_client.consent_acts import read_acts, send_acts
 from hanse_client.data.pseudonyms import PseudonymKey
@@ -38,19 +36,41 @@ from hanse_privacy.protocol.proposal import RunProposal
 from hanse_server.flower.memory_grid import MemoryGrid
 from hanse_server.flower.server_app import app as server_app
 from hanse_server.league import RunFolder
-from hanse_server.running import HOME_VARIABLE, RUN_SETTING
+from hanse_server.running import HOME_VARIABLE
 from hanse_server.submission import propose
 
 _READY_TIMEOUT_S = 20.0
 
 
-@dataclass(frozen=True, kw_only=True)
 class MemoryLeague:
-    """A league that is up: consent service, vaults and a grid in this process."""
+    """A league that is up: consent service, vaults and a grid in this process.
 
-    workshop: Workshop
-    grid: MemoryGrid
-    vaults: Mapping[str, Vault]
+    Args:
+        workshop: Where it was laid out; its exports must be in place.
+    """
+
+    def __init__(self, workshop: Workshop) -> None:
+        self.workshop = workshop
+        self.grid = MemoryGrid(client_app, _node_configurations(workshop))
+        self.vaults: dict[str, Vault] = {}
+        self._consent = ExitStack()
+        self._sockets = {partner: ExitStack() for partner in workshop.partners}
+
+    def start_consent(self) -> None:
+        """Start the consent service."""
+        self._consent.enter_context(_consent_service(self.workshop))
+
+    def stop_consent(self) -> None:
+        """Stop the consent service."""
+        self._consent.close()
+
+    def start_vault(self, partner: str) -> None:
+        """Start one vault from its folder, as after a restart."""
+        self.vaults[partner] = self._sockets[partner].enter_context(_vault(self.workshop, partner))
+
+    def stop_vault(self, partner: str) -> None:
+        """Stop one vault."""
+        self._sockets[partner].close()
 
     def propose(self, draft: str) -> RunProposal:
         """Sign one of the example's proposals."""
@@ -70,10 +90,7 @@ class MemoryLeague:
             HanseError: As the ServerApp raises it.
         """
         os.environ[HOME_VARIABLE] = str(self.workshop.league.root)
-        context = Context(
-            run_id=1, node_id=0, node_config={}, state=RecordDict(), run_config={RUN_SETTING: proposal.run}
-        )
-        server_app(self.grid, context)
+        self.grid.conduct(server_app, run=proposal.run)
         return RunFolder(self.workshop.league, proposal.run).result() or {}
 
     def record_acts(self, partner: str, file: Path) -> int:
@@ -104,11 +121,16 @@ def memory_league(workshop: Workshop) -> Iterator[MemoryLeague]:
     Raises:
         HanseError: If any part cannot start.
     """
-    with ExitStack() as stack:
-        stack.enter_context(_consent_service(workshop))
-        vaults = {partner: stack.enter_context(_vault(workshop, partner)) for partner in workshop.partners}
-        grid = MemoryGrid(client_app, _node_configurations(workshop))
-        yield MemoryLeague(workshop=workshop, grid=grid, vaults=vaults)
+    league = MemoryLeague(workshop)
+    try:
+        league.start_consent()
+        for partner in workshop.partners:
+            league.start_vault(partner)
+        yield league
+    finally:
+        for partner in workshop.partners:
+            league.stop_vault(partner)
+        league.stop_consent()
 
 
 def _node_configurations(workshop: Workshop) -> Mapping[int, Mapping[str, str]]:

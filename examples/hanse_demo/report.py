@@ -9,7 +9,7 @@ from hanse_demo.report_numbers import count, duration, epsilon, memory
 from hanse_demo.report_oracle import oracle_block
 from hanse_demo.report_released import released_block
 from hanse_demo.report_style import STYLE
-from hanse_demo.report_words import churn_sentence, what_happened, who_gains
+from hanse_demo.report_words import churn_sentence, ledger_warning, what_happened, who_gains
 from hanse_demo.summary import Summary
 
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
@@ -87,11 +87,20 @@ def _answer(summary: Summary) -> Markup:
         {"class": "answer"},
         element("strong", {}, "What happened."),
         f" {what_happened(summary)} ",
+        _ledger(summary),
+        " ",
         element("strong", {}, lead),
         f" {worth}",
     )
     attributes = {"id": "answer", "aria-labelledby": "answer-heading"}
     return element("section", attributes, heading, text, _tiles(summary))
+
+
+def _ledger(summary: Summary) -> Markup:
+    warning = ledger_warning(summary.released.runs)
+    if warning:
+        return element("strong", {"class": "alarm"}, f"Warning: {warning}")
+    return together("Recomputed from every vault's own ledger, no run cost more than its stated ε.")
 
 
 def _tiles(summary: Summary) -> Markup:

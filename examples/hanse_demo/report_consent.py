@@ -4,7 +4,7 @@ import itertools
 from collections.abc import Sequence
 
 from hanse_demo.charts import RUN_MARKERS, cohort_chart, epsilon_chart
-from hanse_demo.report_markup import Markup, Table, element, note, paragraph, together
+from hanse_demo.report_markup import Markup, Table, element, listed, note, paragraph, together
 from hanse_demo.report_numbers import NOT_EVALUATED, count, decimal, epsilon, missing, percent, signed
 from hanse_demo.report_svg import swatch
 from hanse_demo.report_words import stretches, title_of, withdrawal_sentence
@@ -111,7 +111,7 @@ def households_section(summary: Summary) -> Markup:
             (
                 count(row.partners),
                 missing("nobody can know it") if row.households is None else count(row.households),
-                *(decimal(row.epsilon[run], 2) if run in row.epsilon else missing(NOT_EVALUATED) for run in runs),
+                *(decimal(row.epsilon[run]) if run in row.epsilon else missing(NOT_EVALUATED) for run in runs),
             )
             for row in rows
         ),
@@ -128,7 +128,7 @@ def households_section(summary: Summary) -> Markup:
     )
     chart = epsilon_chart("epsilon", "ε of each run for a household at k partners", lines)
     first = {run: row.epsilon for row in rows if row.partners == 1 for run in row.epsilon}
-    alone = ", ".join(f"{epsilon(round(first[run][run], 2))} for “{title_of(summary, run)}”" for run in first)
+    alone = listed([f"{epsilon(first[run][run])} for “{title_of(summary, run)}”" for run in first])
     return element(
         "section",
         {"aria-labelledby": "households"},

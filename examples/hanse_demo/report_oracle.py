@@ -69,7 +69,7 @@ def _gains(partners: Sequence[PartnerTruth]) -> Markup:
     heading = exact_heading("gains", "League less own data, at a glance")
     evaluated = [(partner.partner, partner.gain) for partner in partners if partner.gain is not None]
     if not evaluated:
-        reason = paragraph(missing(NOT_EVALUATED), " No recommender was compared with own data.")
+        reason = paragraph(missing(f"{NOT_EVALUATED}: no recommender was compared with own data"))
         return element("section", {"aria-labelledby": "gains"}, heading, reason)
     scale = gain_scale([measure.of(gain) for _, gain in evaluated for measure in GAINS])
     charts = (
@@ -132,11 +132,15 @@ def _explore_row(partner: PartnerTruth) -> tuple[str, ...]:
 
 
 def _partners(partners: Sequence[PartnerTruth]) -> Markup:
+    heading = exact_heading("partners", "Partner by partner: own data or league")
+    if not any(partner.recommenders for partner in partners):
+        reason = paragraph(missing(f"{NOT_EVALUATED}: no recommender was computed"))
+        return element("section", {"aria-labelledby": "partners"}, heading, reason)
     scale = comparison_scale(row for partner in partners for row in _compared(partner))
     return element(
         "section",
         {"aria-labelledby": "partners"},
-        exact_heading("partners", "Partner by partner: own data or league"),
+        heading,
         note(
             "Each customer is recommended 10 items for the next four weeks. Repeat: items the customer bought before; "
             "explore: items new to the customer; cold: only that many of the customer's baskets are seen, and the "

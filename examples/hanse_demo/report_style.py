@@ -18,7 +18,7 @@ STYLE = Markup(
   }
 }
 * { box-sizing: border-box; }
-html { -webkit-text-size-adjust: 100%; scroll-behavior: smooth; }
+html { -webkit-text-size-adjust: 100%; }
 body {
   margin: 0; background: var(--page); color: var(--ink);
   font: 1rem/1.55 system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", "Liberation Sans", sans-serif;
@@ -75,6 +75,7 @@ nav strong { font-weight: 600; }
 .grid { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 20rem), 1fr)); gap: 1rem; }
 .grid.wide { grid-template-columns: repeat(auto-fill, minmax(min(100%, 30rem), 1fr)); }
 .grid.small { grid-template-columns: repeat(auto-fill, minmax(min(100%, 15rem), 1fr)); margin-bottom: 1.5rem; }
+.grid.small svg { max-width: 17rem; }
 .grid > .card { margin: 0; }
 .grid > figure.card { display: flex; flex-direction: column; justify-content: space-between; }
 .pair > .scroll { margin-top: .4rem; }
@@ -111,7 +112,7 @@ th small, td .error { display: inline-block; }
 .not-yet { border-left: .25rem solid var(--own); padding-left: 2rem; }
 figure { margin: 0; }
 figcaption { margin-bottom: .5rem; }
-svg { display: block; width: 100%; max-width: 30rem; height: auto; }
+svg { display: block; width: 100%; max-width: 27rem; height: auto; }
 svg text { font-size: 12.5px; fill: var(--ink); font-family: inherit; font-variant-numeric: tabular-nums; }
 svg .tick { fill: var(--quiet); font-size: 11.5px; }
 svg .value { font-size: 12px; }
@@ -148,7 +149,6 @@ footer { color: var(--quiet); font-size: .92rem; padding-bottom: 3rem; }
   th, td { padding: .35rem .35rem; }
   td .error, th small { display: block; }
   .tiles { grid-template-columns: 1fr 1fr; }
-  svg text, svg .value, svg .tick { font-size: 13.5px; }
 }
 @media print {
   :root { color-scheme: light; --page: #fff; }

@@ -132,20 +132,20 @@ def title_of(summary: Summary, run: str) -> str:
 
 
 def what_happened(summary: Summary) -> str:
-    """Say who took part, what was run and what it cost."""
+    """Say who took part and what was run, at which stated ε."""
     names = [partner.partner for partner in summary.demo_oracle.partners]
     runs = summary.released.runs
     if not runs:
         return f"{counted(len(names), 'partner', 'partners')} ({listed(names)}) met, and no run was completed."
     titles = listed([f"“{run.title}” ({epsilon_is(run.epsilon_stated)})" for run in runs])
-    opening = (
+    return (
         f"{counted(len(names), 'partner', 'partners')} ({listed(names)}) completed "
         f"{counted(len(runs), 'run', 'runs')} together in {duration(summary.seconds)}: {titles}."
     )
-    return f"{opening} {_ledger_sentence(runs)}"
 
 
-def _ledger_sentence(runs: Sequence[ReleasedRun]) -> str:
+def ledger_warning(runs: Sequence[ReleasedRun]) -> str:
+    """Say where a vault's ledger contradicts the stated ε, or is silent; nothing where all is well."""
     above = [
         f"{partner} in “{run.title}” ({epsilon(spent)})"
         for run in runs
@@ -154,10 +154,10 @@ def _ledger_sentence(runs: Sequence[ReleasedRun]) -> str:
     ]
     silent = [f"{name} in “{run.title}”" for run in runs for name in run.partners if name not in run.epsilon_recorded]
     if above:
-        return f"Warning: the ledger shows more than the stated ε at {listed(above)}."
+        return f"The ledger shows more than the stated ε at {listed(above)}."
     if silent:
-        return f"Warning: no ledger entry was found for {listed(silent)}."
-    return "Recomputed from every vault's own ledger, no run cost more than its stated ε."
+        return f"No ledger entry was found for {listed(silent)}."
+    return ""
 
 
 def who_gains(summary: Summary) -> tuple[str, ...]:

@@ -1,5 +1,6 @@
 """Whole runs in one process: what is released, what is refused, what survives."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -144,3 +145,48 @@ def test_local_policy_is_enforced(
     monkeypatch.setattr(vault, "_parts", replace(vault._parts, policy=tightened))
     with pytest.raises(RunFailedError, match=reason):
         league.conduct(league.propose("churn.toml"))
+
+
+def stop_after_round(
+    league: MemoryLeague, round_number: int, stop: Callable[[], None], patch: pytest.MonkeyPatch
+) -> None:
+    """Do something at the moment when a round has finished."""
+    original = RunFolder.note
+
+    def note(self: RunFolder, event: dict[str, object]) -> None:
+        original(self, event)
+        if event["event"] == "round-finished" and event["round"] == round_number:
+            stop()
+
+    patch.setattr(RunFolder, "note", note)
+
+
+def test_without_the_consent_service_there_is_no_next_round(
+    league: MemoryLeague, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stop_after_round(league, 2, league.stop_consent, monkeypatch)
+    churn = league.propose("churn.toml")
+    with pytest.raises(RunFailedError, match="round 3") as failure:
+        league.conduct(churn)
+    assert "CONSENT_UNAVAILABLE" in failure.value.what
+    for partner in ("north", "south"):
+        # Round 3 was not paid, since it did not happen.
+        assert [entry.round for entry in ledger_of(league, partner).entries()] == [1, 2]
+    last = list(RunFolder(league.workshop.league, churn.run).events())[-1]
+    assert (last["event"], last["code"]) == ("failed", "RUN_FAILED")
+
+
+def test_a_missing_vault_ends_the_run_by_name_and_is_a_member_of_the_next(
+    league: MemoryLeague, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        stop_after_round(league, 2, lambda: league.stop_vault("south"), patch)
+        with pytest.raises(RunFailedError, match="south: no answer") as failure:
+            league.conduct(league.propose("churn.toml"))
+    assert "north: no answer" not in failure.value.what
+    before = ledger_of(league, "south").statement()
+    league.start_vault("south")
+    assert ledger_of(league, "south").statement() == before
+    assert before.releases == 2
+    league.conduct(league.propose("popularity.toml"))
+    assert ledger_of(league, "south").statement().releases == 3

@@ -407,7 +407,7 @@ def test_missing_figures_are_dashes_with_a_reason() -> None:
     assert "– not evaluated here: no recommender was computed" in text
     assert "– no customer could be evaluated" in text
     assert "– no entry in the ledger" in text
-    assert "no ledger entry was found for south" in text
+    assert "Warning: No ledger entry was found for south" in text
     assert "Recommendations were not evaluated here" in text
 
 
@@ -416,7 +416,7 @@ def test_a_ledger_above_the_stated_epsilon_raises_an_alarm() -> None:
     data["released"]["runs"][1]["epsilon_recorded"] = dict.fromkeys(PARTNERS, 1.0) | {"birch": 1.0000041}
     text = Page(render_report(summary(data))).text
     assert "birch 1 1.000004 ✗ above what was stated" in text
-    assert "Warning: the ledger shows more than the stated ε at birch" in text
+    assert "Warning: The ledger shows more than the stated ε at birch" in text
     assert text.count("✗") == 1
 
 

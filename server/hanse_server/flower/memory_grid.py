@@ -9,9 +9,11 @@ from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 from flwr.app import Context, Error, Message, RecordDict
-from flwr.serverapp import Grid
+from flwr.serverapp import Grid, ServerApp
 from flwr.supercore.run import Run
 from flwr.supercore.task_identity import TaskIdentity
+
+from hanse_server.running import RUN_SETTING
 
 ClientCallable = Callable[[Message, Context], Message]
 _TASK_ID = 1
@@ -36,6 +38,17 @@ class MemoryGrid(Grid):
         TaskIdentity.task_id, TaskIdentity.run_id, TaskIdentity.node_id = _TASK_ID, _RUN_ID, _CENTRE_NODE
         self.delivered: list[Message] = []
         """Every message that went out, in order, for tests to look at."""
+
+    def conduct(self, server: ServerApp, *, run: str) -> None:
+        """Call a ServerApp as Flower would for one run."""
+        context = Context(
+            run_id=_RUN_ID,
+            node_id=_CENTRE_NODE,
+            node_config={},
+            state=RecordDict(),
+            run_config={RUN_SETTING: run},
+        )
+        server(self, context)
 
     def set_run(self, run: Run) -> None:
         """Not used in one process."""
