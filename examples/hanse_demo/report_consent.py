@@ -59,23 +59,27 @@ def _cohorts(summary: Summary, partners: Sequence[PartnerTruth]) -> Markup:
         for index, partner in enumerate(partners)
         if len(partner.cohort_by_round.get(run, ())) > 1
     ]
-    rows = tuple(
-        row
+    tables = (
+        Table(
+            caption=f"Customers whom each round of “{title_of(summary, run)}” really used",
+            columns=("Partner", "Rounds", "Customers", "Change"),
+            rows=tuple(
+                row
+                for partner in partners
+                for row in _cohort_rows(partner.partner, partner.cohort_by_round.get(run, ()))
+            ),
+            words=frozenset({1}),
+        ).markup()
         for run in runs
-        for partner in partners
-        for row in _cohort_rows(title_of(summary, run), partner.partner, partner.cohort_by_round.get(run, ()))
     )
-    table = Table(
-        caption="Customers whom each round really used; equal rounds in one line",
-        columns=("Run", "Partner", "Rounds", "Customers", "Change"),
-        rows=rows,
-        words=frozenset({1, 2}),
-    ).markup()
-    explained = note("Runs of more than one round; the vertical axes do not start at zero, so that a drop is seen.")
+    explained = note(
+        "Runs of more than one round; the vertical axes do not start at zero, so that a drop is seen; the tables "
+        "below hold every number."
+    )
     return together(
         element("h4", {}, "Customers used, round by round"),
         *((explained, element("div", {"class": "grid small"}, *pictures)) if pictures else ()),
-        table,
+        element("div", {"class": "pair"}, *tables),
     )
 
 
@@ -85,13 +89,13 @@ def _cohort_figure(identifier: str, partner: PartnerTruth, title: str, cohort: S
     return element("figure", {"class": "card"}, caption, chart)
 
 
-def _cohort_rows(title: str, partner: str, cohort: Sequence[int]) -> tuple[tuple[str, ...], ...]:
+def _cohort_rows(partner: str, cohort: Sequence[int]) -> tuple[tuple[str, ...], ...]:
     found = stretches(cohort)
     if not found:
-        return ((title, partner, "", missing("took part in no round"), ""),)
+        return ((partner, "", missing("took part in no round"), ""),)
     changes = ("", *(signed(after.customers - before.customers, 0) for before, after in itertools.pairwise(found)))
     return tuple(
-        (title, partner, stretch.rounds, count(stretch.customers), change)
+        (partner, stretch.rounds, count(stretch.customers), change)
         for stretch, change in zip(found, changes, strict=True)
     )
 
@@ -135,10 +139,9 @@ def households_section(summary: Summary) -> Markup:
         heading,
         paragraph(
             "The stated ε protects one customer at one partner. A household that shops at k partners is k customers, "
-            "and no vault can know it: what the league may learn of that household is bounded by k guarantees "
-            f"composed, which is weaker. At one partner ε is {alone}."
-            if alone
-            else "No ε is known for one partner.",
+            "and no vault can know it. Each vault adds its own full noise, so a run that costs ρ for one customer "
+            "costs the household k·ρ: a weaker guarantee, shown here as ε at the run's own δ. ",
+            f"At one partner ε is {alone}." if alone else "",
         ),
         element(
             "div",

@@ -111,9 +111,9 @@ def _explore(partners: Sequence[PartnerTruth]) -> Markup:
         *(paragraph(sentence) for sentence in explore_sentences(partners)),
         Table(
             caption="Explore Recall@10 (± standard error), largest partner first",
-            columns=("Partner", "Customers", "Own data, consented", "League", "Gain", "Finding"),
+            columns=("Partner", "Own, consented", "League", "Gain", "Finding"),
             rows=rows,
-            words=frozenset({5}),
+            words=frozenset({4}),
         ).markup(),
     )
 
@@ -123,7 +123,6 @@ def _explore_row(partner: PartnerTruth) -> tuple[str, ...]:
     gain = EXPLORE_GAIN.of(partner.gain) if partner.gain is not None else None
     return (
         partner.partner,
-        count(partner.customers),
         _shown(None if own is None else own.recall_explore),
         _shown(None if league is None else league.recall_explore),
         missing(NOT_EVALUATED) if gain is None else gain_text(gain),

@@ -146,8 +146,11 @@ footer { color: var(--quiet); font-size: .92rem; padding-bottom: 3rem; }
   .answer { font-size: 1.05rem; }
   .card { padding: 1rem .85rem; }
   .facts div { grid-template-columns: 7rem 1fr; }
-  th, td { padding: .35rem .35rem; }
-  td .error, th small { display: block; }
+  table { font-size: .85rem; }
+  thead th { font-size: .8rem; }
+  th, td { padding: .35rem .2rem .35rem .3rem; }
+  td small, td .error, th small { display: block; }
+  td .none small { display: inline; }
   .tiles { grid-template-columns: 1fr 1fr; }
 }
 @media print {

@@ -25,6 +25,7 @@ from hanse_demo.report_numbers import (
     percent,
     signed,
 )
+from hanse_demo.report_style import STYLE
 from hanse_demo.report_svg import scale_over
 from hanse_demo.report_words import Verdict, explore_sentences, stretches, verdict, who_gains
 from hanse_demo.summary import Estimate, Interval, Summary
@@ -468,6 +469,8 @@ def test_a_withdrawal_shows_in_words_picture_and_table(page: Page) -> None:
     assert "by 34 customers: at alder after round 5 of “Who will stop coming”" in page.text
     assert "alder rounds 1 to 5 1,334" in page.text
     assert "alder rounds 6 to 11 1,300 −34" in page.text
+    for name, (_, _, withdrew, *_) in PARTNERS.items():
+        assert re.search(rf" {name} [\d,]+ [^a-z]*\) {withdrew} ", page.text)
     steps = [line["points"] for line in page.all("polyline") if line["class"] == "step"]
     assert len(steps) == 4
     for points in steps:
@@ -515,6 +518,27 @@ def test_markup_escapes_all_that_is_not_markup() -> None:
     )
     assert together("<", element("b", {})) == "&lt;<b></b>"
     assert [listed(parts) for parts in ([], ["a"], ["a", "b"], ["a", "b", "c"])] == ["", "a", "a and b", "a, b and c"]
+
+
+def luminance(colour: str) -> float:
+    """Relative luminance, WCAG 2.2."""
+    channels = (int(colour[start : start + 2], 16) / 255 for start in (1, 3, 5))
+    linear = [value / 12.92 if value <= 0.04045 else ((value + 0.055) / 1.055) ** 2.4 for value in channels]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+@pytest.mark.parametrize("scheme", [0, 1], ids=["light", "dark"])
+def test_text_contrast_meets_aa(scheme: int) -> None:
+    found = re.findall(r":root \{(.*?)\}", STYLE, flags=re.DOTALL)[scheme]
+    colours = dict(re.findall(r"--([a-z-]+): (#[0-9a-f]{6})", found))
+    pairs = [
+        (text, ground)
+        for text in ("ink", "quiet", "league", "own", "plain", "third", "released", "exact", "alarm")
+        for ground in ("page", "card")
+    ]
+    for text, ground in [*pairs, ("released", "released-wash"), ("exact", "exact-wash")]:
+        lighter, darker = sorted((luminance(colours[text]), luminance(colours[ground])), reverse=True)
+        assert (lighter + 0.05) / (darker + 0.05) >= 4.5, (text, ground)
 
 
 def printed(found: Summary, width: int = 80) -> list[str]:

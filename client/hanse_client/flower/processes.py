@@ -4,6 +4,17 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from hanse_privacy.errors import HanseError
+
+_LOOPBACK = frozenset({"127.0.0.1", "localhost", "[::1]"})
+
+
+class CourierAddressError(HanseError):
+    """The courier would cross a network without encryption."""
+
+    code = "COURIER_ADDRESS"
+    exit_code = 2
+
 
 @dataclass(frozen=True, kw_only=True)
 class CourierSettings:
@@ -16,13 +27,23 @@ class CourierSettings:
     port: int
     """A free loopback port for the SuperNode's own processes."""
     root_certificates: Path | None
-    """Certificate authority of the league's proxy; without it the connection is not encrypted."""
+    """Certificate authority of the league's proxy; without it the connection is not encrypted, and stays on loopback."""
     vault_timeout_s: float
 
 
 def supernode_command(settings: CourierSettings) -> list[str]:
-    """The SuperNode that delivers letters to one vault."""
+    """The SuperNode that delivers letters to one vault.
+
+    Raises:
+        CourierAddressError: If the league is not on loopback and no certificate authority is named.
+    """
     if settings.root_certificates is None:
+        host = settings.superlink.rpartition(":")[0]
+        if host not in _LOOPBACK:
+            raise CourierAddressError(
+                f"The courier would speak to {settings.superlink} without encryption.",
+                "Name the league's certificate authority with --root-certificates.",
+            )
         security = ["--insecure"]
     else:
         security = ["--root-certificates", str(settings.root_certificates)]
