@@ -74,7 +74,10 @@ def courier(
     home: Annotated[Path, typer.Option(help="A folder of the courier's own account, for Flower's files.")],
     port: Annotated[int, typer.Option(help="A free loopback port for the SuperNode.")] = 9094,
     root_certificates: Annotated[
-        Path | None, typer.Option(help="Certificate authority of the league's proxy (PEM); needed unless the league is on loopback.")
+        Path | None,
+        typer.Option(
+            help="Certificate authority of the league's proxy (PEM); needed unless the league is on loopback."
+        ),
     ] = None,
     vault_timeout_s: Annotated[float, typer.Option(help="How long to wait for the vault's answer.")] = 120.0,
 ) -> None:

@@ -20,7 +20,7 @@ def carry(letter: bytes, *, socket_path: Path, timeout_s: float) -> bytes:
             connection.settimeout(timeout_s)
             connection.connect(str(socket_path))
             send_frame(connection, letter)
-            return receive_frame(connection)
+            return receive_frame(connection, timeout_s=timeout_s)
     except (OSError, HanseError) as error:
         kind = error.strerror or type(error).__name__ if isinstance(error, OSError) else error.code
         return msgspec.msgpack.encode(

@@ -11,7 +11,7 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path
 
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
@@ -49,7 +49,13 @@ class PublicKey:
             raise InvalidValueError(
                 "A public key is not valid base64.", "Copy the whole line that 'keygen' printed."
             ) from error
-        return cls(raw=raw)
+        key = cls(raw=raw)
+        if key.text != text:
+            # Base64 has spare bits at its end: a key must not have two spellings.
+            raise InvalidValueError(
+                "A public key is not in its one canonical form.", "Copy the whole line that 'keygen' printed."
+            )
+        return key
 
     @property
     def text(self) -> str:
@@ -109,7 +115,12 @@ class SigningKey:
             raise KeyFileError(f"The key file {path.name} can be read by other accounts.", f"Run: chmod 600 {path}")
         try:
             private = serialization.load_pem_private_key(data, password=None)
-        except ValueError as error:
+        except TypeError as error:
+            raise KeyFileError(
+                f"The key file {path.name} is encrypted.",
+                "Hanse asks for no password: store it without one (mode 0600).",
+            ) from error
+        except (ValueError, UnsupportedAlgorithm) as error:
             raise KeyFileError(f"The key file {path.name} is damaged.", "Restore it or make a new one.") from error
         if not isinstance(private, Ed25519PrivateKey):
             raise KeyFileError(f"The key file {path.name} holds no Ed25519 key.", "Make one with 'keygen'.")

@@ -22,6 +22,12 @@ from hanse_privacy.validation import require, require_at_least, require_not_empt
 SMALLEST_NOISE_UNITS = 4
 """Noise narrower than this many integer units is refused (see DESIGN, accounting of sums)."""
 
+SMALLEST_CLIP = 1e-6
+LARGEST_CLIP = 1e12
+SMALLEST_SHARE = 1e-6
+"""Outside these the scaling from a block's unit to integers leaves floating point's safe range, and with it the bound
+on a customer's integers."""
+
 
 class UnusableVectorError(HanseError):
     """A customer's vector holds NaN or infinity: nothing is released."""
@@ -42,7 +48,15 @@ class BlockLayout:
 
     def __post_init__(self) -> None:
         require_at_least(1, size=self.size)
-        require_positive(clip=self.clip, share=self.share)
+        require(
+            SMALLEST_CLIP <= self.clip <= LARGEST_CLIP,
+            name="clip",
+            value=self.clip,
+            bound=f"between {SMALLEST_CLIP:g} and {LARGEST_CLIP:g}",
+        )
+        require(
+            SMALLEST_SHARE <= self.share <= 1, name="share", value=self.share, bound=f"between {SMALLEST_SHARE:g} and 1"
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

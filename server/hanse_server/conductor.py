@@ -6,7 +6,7 @@ checks and order are the same.
 
 import secrets
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
@@ -36,7 +36,7 @@ from hanse_privacy.release import ReleaseLayout
 from hanse_server.league import Deadlines
 from hanse_server.programmes import Programme
 
-_APPROVAL_POLL_S = 3.0
+_APPROVAL_POLL_S = 1.0
 
 
 class RunFailedError(HanseError):
@@ -90,15 +90,17 @@ class Conductor:
     def _admit(self) -> None:
         parameters = msgspec.msgpack.encode(AdmitParameters(signed_proposal=self.signed_proposal))
         started = time.monotonic()
+        waiting = self.proposal.partners()
         while True:
             answers = self._ask(
+                waiting,
                 round_number=0,
                 operation="admit",
                 version=1,
                 parameters=parameters,
                 timeout_s=self.deadlines.admission_s,
             )
-            waiting = [partner for partner, answer in answers.items() if answer.outcome is Outcome.WAITING]
+            waiting = tuple(partner for partner, answer in answers.items() if answer.outcome is Outcome.WAITING)
             if not waiting:
                 self.journal({"event": "admitted", "seconds": time.monotonic() - started})
                 return
@@ -107,7 +109,7 @@ class Conductor:
                     f"Nobody approved the run at {', '.join(waiting)} in {self.deadlines.approval_s:g} seconds.",
                     f"There: hanse node approve {self.proposal.run}. Then propose the run again.",
                 )
-            self.journal({"event": "waiting-for-approval", "partners": waiting})
+            self.journal({"event": "waiting-for-approval", "partners": list(waiting)})
             time.sleep(_APPROVAL_POLL_S)
 
     def _round(self, programme: Programme, round_number: int) -> Programme:
@@ -118,6 +120,7 @@ class Conductor:
         started = time.monotonic()
         self.journal({"event": "round-started", "round": round_number, "operation": step.operation})
         answers = self._ask(
+            self.proposal.partners(),
             round_number=round_number,
             operation=step.operation,
             version=step.version,
@@ -132,7 +135,14 @@ class Conductor:
         return programme
 
     def _ask(
-        self, *, round_number: int, operation: str, version: int, parameters: bytes, timeout_s: float
+        self,
+        partners: Sequence[str],
+        *,
+        round_number: int,
+        operation: str,
+        version: int,
+        parameters: bytes,
+        timeout_s: float,
     ) -> dict[str, Answer]:
         letters = {
             partner: seal(
@@ -151,7 +161,7 @@ class Conductor:
                 ),
                 key=self.key,
             )
-            for partner in self.proposal.partners()
+            for partner in partners
         }
         replies = self.transport.exchange(letters, timeout_s=timeout_s)
         answers, faults = {}, []
@@ -163,7 +173,7 @@ class Conductor:
         if faults:
             where = f"round {round_number}" if round_number else "the admission"
             raise RunFailedError(
-                f"Run {self.proposal.run} ended in {where}, for it needs all of {len(letters)} vaults. "
+                f"Run {self.proposal.run} ended in {where}, for it needs all of {len(self.proposal.roster)} vaults. "
                 + " ".join(faults),
                 "Mend what is named, then propose the run again. What vaults paid for so far stays paid.",
             )

@@ -11,10 +11,9 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from hanse_demo.closing_table import closing_table
-from hanse_demo.report import render_report
-from hanse_demo.report_markup import element, listed, together
-from hanse_demo.report_numbers import (
+from hanse_demo.report.closing_table import closing_table
+from hanse_demo.report.markup import element, listed, together
+from hanse_demo.report.numbers import (
     decimal,
     duration,
     epsilon,
@@ -25,9 +24,10 @@ from hanse_demo.report_numbers import (
     percent,
     signed,
 )
-from hanse_demo.report_style import STYLE
-from hanse_demo.report_svg import scale_over
-from hanse_demo.report_words import Verdict, explore_sentences, stretches, verdict, who_gains
+from hanse_demo.report.page import render_report
+from hanse_demo.report.style import STYLE
+from hanse_demo.report.svg import scale_over
+from hanse_demo.report.words import Verdict, explore_sentences, stretches, verdict, who_gains
 from hanse_demo.summary import Estimate, Interval, Summary
 
 VOID_ELEMENTS = {"meta"}

@@ -27,7 +27,7 @@ class CourierSettings:
     port: int
     """A free loopback port for the SuperNode's own processes."""
     root_certificates: Path | None
-    """Certificate authority of the league's proxy; without it the connection is not encrypted, and stays on loopback."""
+    """Certificate authority of the league's proxy; without it there is no encryption, and only loopback is allowed."""
     vault_timeout_s: float
 
 

@@ -23,6 +23,8 @@ from hanse_privacy.protocol.proposal import ChurnEvaluationStep, ChurnGradientSt
 
 Batch = Mapping[str, NDArray[np.float64]]
 _BATCH_CUSTOMERS = 256
+LARGEST_WEIGHT = 1e6
+"""Beyond it a score could overflow for some customers and not for others: a refusal would then tell of rows."""
 
 
 class UnknownOperationError(HanseError):
@@ -74,9 +76,11 @@ def parse_work(
         decode(parameters, NoParameters)
         return Work(step=step, weights=None)
     weights = np.array(decode(parameters, WeightsParameters).weights, dtype=np.float64)
-    if weights.shape != (step.weights,) or not np.isfinite(weights).all():
+    # NaN fails the comparison, too.
+    if weights.shape != (step.weights,) or not (np.abs(weights) <= LARGEST_WEIGHT).all():
         raise LetterMalformedError(
-            f"The weights are not {step.weights} finite numbers.", "The proposal states the model's size."
+            f"The weights are not {step.weights} finite numbers from -{LARGEST_WEIGHT:g} to {LARGEST_WEIGHT:g}.",
+            "The proposal states the model's size; a model that diverged needs a smaller learning rate.",
         )
     return Work(step=step, weights=weights)
 

@@ -19,7 +19,9 @@ from hanse_privacy.protocol.frames import receive_frame, send_frame
 
 _log = logging.getLogger(__name__)
 _PEER_CREDENTIALS = struct.Struct("3i")
-_RECEIVE_TIMEOUT_S = 20.0
+_LETTER_TIMEOUT_S = 5.0
+"""For a whole letter: connections are served one after another, so this is how long one can keep the next waiting."""
+_ANSWER_TIMEOUT_S = 20.0
 _LONGEST_SOCKET_PATH = 107  # sun_path in unix(7), less the closing zero
 
 
@@ -97,9 +99,10 @@ class VaultSocket:
         if user not in self._allowed:
             _log.warning("connection from account %d refused", user)
             return
-        connection.settimeout(_RECEIVE_TIMEOUT_S)
         try:
-            send_frame(connection, handle(receive_frame(connection)))
+            answer = handle(receive_frame(connection, timeout_s=_LETTER_TIMEOUT_S))
+            connection.settimeout(_ANSWER_TIMEOUT_S)
+            send_frame(connection, answer)
         except (OSError, HanseError) as error:
             _log.warning("courier went away: %s", type(error).__name__)
 

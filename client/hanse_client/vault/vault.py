@@ -36,6 +36,10 @@ from hanse_privacy.release import add_noise, sum_customers
 
 _log = logging.getLogger(__name__)
 
+VAULT_FAILED = "VAULT_FAILED"
+"""Reason code where something unforeseen went wrong inside."""
+_VAULT_FAILED_EXPLANATION = "The vault failed; its owner finds the reason in its own log."
+
 
 class RefusedError(HanseError):
     """The vault will not do what was asked; the reason has a code of its own."""
@@ -116,6 +120,9 @@ class Vault:
                 # The letter could not be opened: there is nothing to bind a signed answer to.
                 _log.warning("letter not accepted: %s", error.code)
                 reply = CourierReply(failure=error.code, explanation=error.what)
+            except Exception as error:  # noqa: BLE001 - whatever a stranger sent, the vault stays up and says nothing
+                _log.error("letter not accepted, the vault failed: %s", type(error).__name__)
+                reply = CourierReply(failure=VAULT_FAILED, explanation=_VAULT_FAILED_EXPLANATION)
             return msgspec.msgpack.encode(reply)
 
     def _answer(self, letter: bytes) -> bytes:
@@ -135,10 +142,9 @@ class Vault:
             outcome, reason, explanation = Outcome.REFUSED, error.code, f"{error.what} {error.mend}"
         except Exception as error:  # noqa: BLE001 - fail closed, whatever it was, and tell the outside nothing of it
             _log.error("round failed inside the vault: %s", type(error).__name__)
-            outcome, reason = Outcome.REFUSED, "VAULT_FAILED"
-            explanation = "The vault failed; its owner finds the reason in its own log."
+            outcome, reason, explanation = Outcome.REFUSED, VAULT_FAILED, _VAULT_FAILED_EXPLANATION
         if outcome is Outcome.REFUSED:
-            _log.warning("refused round %d of %s: %s", instruction.round, instruction.run, reason)
+            _log.warning("refused round %d of %r: %s", instruction.round, instruction.run, reason)
         return seal(
             Answer(
                 protocol=PROTOCOL_VERSION,
@@ -260,12 +266,13 @@ class Vault:
                 "Lower the proposal's floor if the partner's policy allows it, or run without this partner.",
             )
         layout = proposal.layout(work.step)
-        data = self._parts.data.in_weeks_from(proposal.week_one)
-        exact = sum_customers(layout, customer_batches(work, data=data, cohort=cohort))
-        # Paid before noise is drawn, so that nothing unpaid ever exists in a form that may leave.
+        # Paid before purchases are read: nothing unpaid ever exists in a form that may leave, and whoever makes a
+        # round fail on the rows has paid for it and cannot ask it again.
         self._parts.ledger.reserve(
             layout.event, run=proposal.run, round_number=round_number, operation=work.step.operation
         )
+        data = self._parts.data.in_weeks_from(proposal.week_one)
+        exact = sum_customers(layout, customer_batches(work, data=data, cohort=cohort))
         vector = add_noise(layout, exact, source=self._parts.randomness)
         self._parts.register.record_round(
             RoundRecord(

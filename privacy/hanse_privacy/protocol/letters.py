@@ -174,6 +174,12 @@ def decode(data: bytes | msgspec.Raw, kind: type[_Record]) -> _Record:
         raise LetterMalformedError(
             f"A {kind.__name__} is malformed: {error}.", "Both ends must run compatible versions of Hanse."
         ) from error
+    except ValueError as error:
+        # Text that is no UTF-8, or a year after 9999: msgspec lets Python's own error through.
+        raise LetterMalformedError(
+            f"A {kind.__name__} holds a text or a time that cannot be read.",
+            "Both ends must run compatible versions of Hanse.",
+        ) from error
 
 
 def _verified_body(letter: bytes, *, context: str, key: PublicKey) -> bytes:

@@ -7,17 +7,22 @@ bears on privacy can be changed by a later message.
 from datetime import date, datetime
 from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from hanse_privacy.accounting import ReleaseEvent, epsilon_of
+from hanse_privacy.errors import InvalidValueError
 from hanse_privacy.identity import PublicKey
 from hanse_privacy.protocol.documents import Document
 from hanse_privacy.protocol.vocabulary import CountryCode, PartyName, PurposeName, RunId, Tier
-from hanse_privacy.release import BlockLayout, ReleaseLayout
+from hanse_privacy.release import LARGEST_CLIP, SMALLEST_CLIP, SMALLEST_SHARE, BlockLayout, ReleaseLayout
 from hanse_privacy.units import PrivacyBudget, PrivacyUnit
 
 MAXIMUM_ITEMS = 200_000
 MAXIMUM_ROUNDS = 10_000
+MAXIMUM_WEEK = 1_000
+"""With a half-life of at least one week, no purchase is then so old that its weight rounds to nothing: a customer's
+vector is finite whatever the customer did, and a refusal never tells of a row."""
+LARGEST_NOISE_MULTIPLIER = 1e6
 
 
 class _Part(BaseModel):
@@ -27,8 +32,8 @@ class _Part(BaseModel):
 class Block(_Part):
     """One part of a step's release: its clip, and its share of the step's privacy loss."""
 
-    clip: float = Field(gt=0)
-    share: float = Field(gt=0, le=1)
+    clip: float = Field(ge=SMALLEST_CLIP, le=LARGEST_CLIP)
+    share: float = Field(ge=SMALLEST_SHARE, le=1)
     is_metric: bool = False
     """Whether it is released to judge the run rather than to build the model."""
 
@@ -37,7 +42,7 @@ class _Step(_Part):
     purpose: PurposeName
     """The step uses only customers who granted this purpose."""
     tier: Tier
-    noise_multiplier: float = Field(gt=0)
+    noise_multiplier: float = Field(gt=0, le=LARGEST_NOISE_MULTIPLIER)
     """σ of one vault's noise over the sensitivity, in every round of the step."""
     rounds: int = Field(ge=1, le=MAXIMUM_ROUNDS)
 
@@ -53,9 +58,9 @@ class PopularityStep(_Step):
     operation: Literal["popularity-statistics"] = "popularity-statistics"
     version: Literal[1] = 1
     rounds: int = Field(default=1, ge=1, le=1)
-    last_week: int = Field(ge=1)
+    last_week: int = Field(ge=1, le=MAXIMUM_WEEK)
     """Purchases up to and including this league week are used."""
-    half_life_weeks: float = Field(gt=0)
+    half_life_weeks: float = Field(ge=1)
     items: int = Field(ge=1, le=MAXIMUM_ITEMS)
     """Items in the league's public catalogue."""
     rate: Block
@@ -85,7 +90,7 @@ class ChurnGradientStep(_Step):
 
     operation: Literal["churn-gradient"] = "churn-gradient"
     version: Literal[1] = 1
-    last_week: int = Field(ge=1)
+    last_week: int = Field(ge=1, le=MAXIMUM_WEEK)
     """Features from purchases up to this week; the label looks at the weeks after it."""
     horizon_weeks: int = Field(ge=1, le=52)
     weights: int = Field(ge=1, le=10_000)
@@ -107,7 +112,7 @@ class ChurnEvaluationStep(_Step):
     operation: Literal["churn-evaluation"] = "churn-evaluation"
     version: Literal[1] = 1
     rounds: int = Field(default=1, ge=1, le=1)
-    last_week: int = Field(ge=1)
+    last_week: int = Field(ge=1, le=MAXIMUM_WEEK)
     horizon_weeks: int = Field(ge=1, le=52)
     weights: int = Field(ge=1, le=10_000)
     bins: int = Field(ge=2, le=1000)
@@ -130,6 +135,15 @@ class RosterEntry(_Part):
 
     partner: PartyName
     public_key: str
+
+    @field_validator("public_key")
+    @classmethod
+    def _key_parses(cls, text: str) -> str:
+        try:
+            PublicKey.from_text(text)
+        except InvalidValueError as error:
+            raise ValueError(str(error)) from error
+        return text
 
     @property
     def key(self) -> PublicKey:
@@ -182,6 +196,8 @@ class RunProposal(Document):
             raise ValueError("honest_minimum must be at most the number of partners in the roster")
         if self.created_at.tzinfo is None or self.expires_at.tzinfo is None:
             raise ValueError("created_at and expires_at must name their time zone")
+        if self.rounds > MAXIMUM_ROUNDS:
+            raise ValueError(f"the steps must have at most {MAXIMUM_ROUNDS} rounds together")
         cost = self.cost_epsilon()
         if cost > self.epsilon * (1 + 1e-9):
             raise ValueError(f"the steps cost epsilon {cost:.6f}, more than the stated {self.epsilon}")

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hanse_demo.oracle_estimates import StatisticsName, auc_estimate, nobody
-from hanse_demo.oracle_purchases import PartnerPurchases
+from hanse_demo.oracle.estimates import StatisticsName, auc_estimate, nobody
+from hanse_demo.oracle.purchases import PartnerPurchases
 from hanse_demo.summary import ChurnRow, Estimate
 from hanse_models.auc import auc, auc_difference
 from hanse_models.churn import WEIGHTS, churn_features, churn_labels, eligible, fit_locally, score
@@ -94,10 +94,11 @@ class ChurnEvaluation:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Weeks:
+class _Comparison:
     training: int
     evaluation: int
     horizon: int
+    own_l2: float
 
 
 def evaluate_churn(
@@ -108,6 +109,7 @@ def evaluate_churn(
     training_last_week: int = 37,
     evaluation_last_week: int = 45,
     horizon_weeks: int = 8,
+    own_l2: float = 1.0,
 ) -> ChurnEvaluation:
     """Score every partner's customers with its own models and with the league's.
 
@@ -118,6 +120,7 @@ def evaluate_churn(
         training_last_week: The cut at which the partners' own models are fitted.
         evaluation_last_week: The cut at which everybody is scored, where the training's horizon has passed.
         horizon_weeks: Churn is no purchase in so many weeks after a cut.
+        own_l2: Penalty of the partners' own models, on the sum of losses.
 
     Raises:
         InvalidValueError: If purchases end before the horizon, labels used for training reach past the
@@ -127,18 +130,20 @@ def evaluate_churn(
     require_at_least(1, training_last_week=training_last_week, horizon_weeks=horizon_weeks)
     require(weights.shape == (WEIGHTS,), name="weights' shape", value=weights.shape, bound=f"({WEIGHTS},)")
     require_at_least(training_last_week + horizon_weeks, evaluation_last_week=evaluation_last_week)
-    weeks = _Weeks(training=training_last_week, evaluation=evaluation_last_week, horizon=horizon_weeks)
+    comparison = _Comparison(
+        training=training_last_week, evaluation=evaluation_last_week, horizon=horizon_weeks, own_l2=own_l2
+    )
     by_partner = {
-        name: _evaluate_partner(purchases, consented[name], weights, weeks) for name, purchases in partners.items()
+        name: _evaluate_partner(purchases, consented[name], weights, comparison) for name, purchases in partners.items()
     }
     pooled = _pool([found.scores for found in by_partner.values()])
     return ChurnEvaluation(partners=by_partner, pooled=pooled, rows=pooled.rows(), difference=pooled.difference())
 
 
 def _evaluate_partner(
-    purchases: PartnerPurchases, consented: frozenset[str], weights: Scores, weeks: _Weeks
+    purchases: PartnerPurchases, consented: frozenset[str], weights: Scores, comparison: _Comparison
 ) -> PartnerChurn:
-    reaches_to = weeks.evaluation + weeks.horizon
+    reaches_to = comparison.evaluation + comparison.horizon
     require(
         purchases.last_week >= reaches_to,
         name=f"last_week of {purchases.partner}",
@@ -146,13 +151,13 @@ def _evaluate_partner(
         bound=f"{reaches_to} (evaluation and horizon) or later",
     )
     members = purchases.members(consented)
-    features, labels, known = _cases(purchases, weeks.training, weeks.horizon)
-    scored, churned, evaluated = _cases(purchases, weeks.evaluation, weeks.horizon)
+    features, labels, known = _cases(purchases, comparison.training, comparison.horizon)
+    scored, churned, evaluated = _cases(purchases, comparison.evaluation, comparison.horizon)
     scored, churned = scored[evaluated], churned[evaluated]
     scores = ChurnScores(
         labels=churned,
-        own_consented=_own_scores(features[known & members], labels[known & members], scored),
-        own_all=_own_scores(features[known], labels[known], scored),
+        own_consented=_own_scores(features[known & members], labels[known & members], scored, l2=comparison.own_l2),
+        own_all=_own_scores(features[known], labels[known], scored, l2=comparison.own_l2),
         league=score(weights, scored),
     )
     return PartnerChurn(
@@ -173,11 +178,11 @@ def _cases(purchases: PartnerPurchases, cut: int, horizon: int) -> tuple[Scores,
     )
 
 
-def _own_scores(features: Scores, labels: NDArray[np.bool_], scored: Scores) -> Scores:
+def _own_scores(features: Scores, labels: NDArray[np.bool_], scored: Scores, *, l2: float) -> Scores:
     # Nobody churned, or all did, or nobody consented: there is nothing to fit.
     if len(np.unique(labels)) < 2:
         return np.full(len(scored), np.nan)
-    return score(fit_locally(features, labels), scored)
+    return score(fit_locally(features, labels, l2=l2), scored)
 
 
 def _pool(parts: list[ChurnScores]) -> ChurnScores:

@@ -4,10 +4,10 @@ No party of a real league could compute any of this: it reads every customer, co
 adds no noise. It tells what the league's released models are worth, and to whom.
 """
 
-from hanse_demo.oracle_churn import ChurnEvaluation, ChurnScores, PartnerChurn, evaluate_churn
-from hanse_demo.oracle_composition import multiple_partners
-from hanse_demo.oracle_purchases import PartnerPurchases, load_partner
-from hanse_demo.oracle_recommendation import (
+from hanse_demo.oracle.churn import ChurnEvaluation, ChurnScores, PartnerChurn, evaluate_churn
+from hanse_demo.oracle.composition import multiple_partners
+from hanse_demo.oracle.purchases import PartnerPurchases, load_partner
+from hanse_demo.oracle.recommendation import (
     PartnerRecommendation,
     RecommendationTask,
     RecommenderQuality,
@@ -17,7 +17,7 @@ from hanse_demo.oracle_recommendation import (
     recommendation_task,
     recommender_row,
 )
-from hanse_demo.oracle_statistics import (
+from hanse_demo.oracle.statistics import (
     CustomerVectors,
     FoldedPopularity,
     RecommendationWindow,

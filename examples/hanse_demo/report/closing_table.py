@@ -9,8 +9,8 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from hanse_demo.report_numbers import NONE, duration, epsilon, memory
-from hanse_demo.report_words import Verdict, auc_of, by_size, is_within, row_of, verdict
+from hanse_demo.report.numbers import NONE, duration, epsilon, memory
+from hanse_demo.report.words import Verdict, auc_of, by_size, is_within, row_of, verdict
 from hanse_demo.summary import ChurnRow, Estimate, LeagueGain, PartnerTruth, RecommenderRow, ReleasedRun, Summary
 
 DEFAULT_REPORT = Path("build/demo/report.html")

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hanse_demo.oracle_purchases import PartnerPurchases
+from hanse_demo.oracle.purchases import PartnerPurchases
 from hanse_models.matrices import csr_array
 from hanse_models.popularity import SharedPopularity, breadth_vectors, rate_vectors
 from hanse_privacy.validation import require, require_at_least, require_positive

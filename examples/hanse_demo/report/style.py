@@ -1,6 +1,6 @@
 """The page's style sheet: system fonts, two colour schemes, phone, paper; nothing is fetched."""
 
-from hanse_demo.report_markup import Markup
+from hanse_demo.report.markup import Markup
 
 STYLE = Markup(
     """

@@ -2,9 +2,9 @@
 
 import math
 
-from hanse_demo.charts import item_chart
-from hanse_demo.report_markup import Markup, Table, element, facts, listed, note, paragraph, together
-from hanse_demo.report_numbers import (
+from hanse_demo.report.charts import item_chart
+from hanse_demo.report.markup import Markup, Table, element, facts, listed, note, paragraph, together
+from hanse_demo.report.numbers import (
     counted,
     decimal,
     duration,
@@ -16,7 +16,7 @@ from hanse_demo.report_numbers import (
     one_in,
     percent,
 )
-from hanse_demo.report_words import is_within
+from hanse_demo.report.words import is_within
 from hanse_demo.summary import Released, ReleasedRun
 
 

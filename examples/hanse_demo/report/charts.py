@@ -5,8 +5,8 @@ import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from hanse_demo.report_markup import Markup, together
-from hanse_demo.report_numbers import (
+from hanse_demo.report.markup import Markup, together
+from hanse_demo.report.numbers import (
     LOST_IN_NOISE,
     NONE,
     NORMAL_95,
@@ -19,7 +19,7 @@ from hanse_demo.report_numbers import (
     whole_percent,
     why_missing,
 )
-from hanse_demo.report_svg import (
+from hanse_demo.report.svg import (
     Marker,
     Scale,
     label,
@@ -31,7 +31,7 @@ from hanse_demo.report_svg import (
     vertical_grid,
     whisker,
 )
-from hanse_demo.report_words import Stretch, Verdict, verdict
+from hanse_demo.report.words import Stretch, Verdict, verdict
 from hanse_demo.summary import Estimate, Interval, ReleasedItem
 
 _WIDTH = 350

@@ -5,8 +5,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from hanse_demo.report_markup import listed
-from hanse_demo.report_numbers import NORMAL_95, counted, decimal, duration, epsilon, epsilon_is, signed
+from hanse_demo.report.markup import listed
+from hanse_demo.report.numbers import NORMAL_95, counted, decimal, duration, epsilon, epsilon_is, signed
 from hanse_demo.summary import (
     ChurnRow,
     Estimate,

@@ -1,6 +1,6 @@
 """Numbers as people read them: few digits, a true minus sign, a dash and a reason where there is none."""
 
-from hanse_demo.report_markup import Markup, element, together
+from hanse_demo.report.markup import Markup, element, together
 from hanse_demo.summary import Estimate, Interval
 
 NORMAL_95 = 1.96

@@ -3,11 +3,11 @@
 import itertools
 from collections.abc import Sequence
 
-from hanse_demo.charts import RUN_MARKERS, cohort_chart, epsilon_chart
-from hanse_demo.report_markup import Markup, Table, element, listed, note, paragraph, together
-from hanse_demo.report_numbers import NOT_EVALUATED, count, decimal, epsilon, missing, percent, signed
-from hanse_demo.report_svg import swatch
-from hanse_demo.report_words import stretches, title_of, withdrawal_sentence
+from hanse_demo.report.charts import RUN_MARKERS, cohort_chart, epsilon_chart
+from hanse_demo.report.markup import Markup, Table, element, listed, note, paragraph, together
+from hanse_demo.report.numbers import NOT_EVALUATED, count, decimal, epsilon, missing, percent, signed
+from hanse_demo.report.svg import swatch
+from hanse_demo.report.words import stretches, title_of, withdrawal_sentence
 from hanse_demo.summary import PartnerTruth, Summary
 
 

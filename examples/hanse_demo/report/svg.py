@@ -5,8 +5,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from hanse_demo.report_markup import Markup, element
-from hanse_demo.report_numbers import decimal
+from hanse_demo.report.markup import Markup, element
+from hanse_demo.report.numbers import decimal
 
 _SLACK = 1e-9
 """Relative room for the last digit of floating-point arithmetic."""

@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from hanse_demo.charts import ComparedRow, comparison_chart, comparison_scale, gain_chart, gain_scale
-from hanse_demo.report_consent import consent_section, households_section
-from hanse_demo.report_markup import Markup, Table, element, note, paragraph, together
-from hanse_demo.report_numbers import (
+from hanse_demo.report.charts import ComparedRow, comparison_chart, comparison_scale, gain_chart, gain_scale
+from hanse_demo.report.consent import consent_section, households_section
+from hanse_demo.report.markup import Markup, Table, element, note, paragraph, together
+from hanse_demo.report.numbers import (
     NOT_EVALUATED,
     count,
     counted,
@@ -13,8 +13,8 @@ from hanse_demo.report_numbers import (
     gain_text,
     missing,
 )
-from hanse_demo.report_svg import Marker, Scale, swatch
-from hanse_demo.report_words import (
+from hanse_demo.report.svg import Marker, Scale, swatch
+from hanse_demo.report.words import (
     EXPLORE_GAIN,
     GAINS,
     NDCG,

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hanse_demo.oracle_estimates import StatisticsName, mean_estimate
-from hanse_demo.oracle_purchases import PartnerPurchases
-from hanse_demo.oracle_statistics import (
+from hanse_demo.oracle.estimates import StatisticsName, mean_estimate
+from hanse_demo.oracle.purchases import PartnerPurchases
+from hanse_demo.oracle.statistics import (
     FOLDS,
     FoldedPopularity,
     RecommendationWindow,

@@ -1,0 +1,1 @@
+"""The parts of ``round_overhead.py``: two leagues to time, what messages cost, and the figures."""
