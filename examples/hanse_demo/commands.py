@@ -36,9 +36,13 @@ def demo(
 ) -> None:
     """Run an example league on this machine and write summary.json and report.html."""
     signal.signal(signal.SIGTERM, _interrupt)
-    summary = run_demo(league or league_folder("complete_journey"), out.resolve(), Console())
-    report = out / "report.html"
-    Console().print(closing_table(summary, report=report))
+    console = Console()
+    try:
+        summary = run_demo(league or league_folder("complete_journey"), out.resolve(), console)
+    except KeyboardInterrupt:
+        console.print("Stopped. Every process that was started has ended.")
+        raise typer.Exit(130) from None
+    console.print(closing_table(summary, report=out / "report.html"))
 
 
 def run_demo(source: Path, root: Path, console: Console) -> Summary:

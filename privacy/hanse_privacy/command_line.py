@@ -78,6 +78,3 @@ def main() -> None:
             f"[bold red]{error.what}[/] {error.mend} [dim]\\[{error.code}][/]", highlight=False
         )
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        Console(stderr=True).print("Stopped.")
-        sys.exit(130)

@@ -28,6 +28,7 @@ _ROOT = Path(__file__).parents[2]
 SHIPPED = _ROOT / "server" / "deployment" / "nginx.conf"
 HANSE = str(Path(sys.executable).parent / "hanse")
 _READY_TIMEOUT_S = 30.0
+_ADDRESSES = [x509.IPAddress(ip_address("127.0.0.1")), x509.DNSName("league.example")]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,12 +57,12 @@ class Authority:
         return self.folder / "ca.pem"
 
     def issue(self, name: str) -> Path:
-        """Write NAME.crt and NAME.key, valid for 127.0.0.1; return the path without its ending."""
+        """Write NAME.crt and NAME.key, valid for 127.0.0.1 and league.example; return the path without its ending."""
         key = ec.generate_private_key(ec.SECP256R1())
         certificate = (
             _builder(_name(name), issuer=self.certificate.subject, key=key)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-            .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
+            .add_extension(x509.SubjectAlternativeName(_ADDRESSES), critical=False)
             .sign(self.key, hashes.SHA256())
         )
         path = self.folder / name

@@ -144,6 +144,12 @@ class RunRegister:
                 == 1
             )
 
+    def letters(self, run: str) -> int:
+        """How many of the centre's letters about a run were received, each once."""
+        with closing(self._connect()) as connection:
+            (count,) = connection.execute("SELECT count(*) FROM letter WHERE run = ?", (run,)).fetchone()
+        return int(count)
+
     def record_round(self, record: RoundRecord) -> None:
         """Keep what one round used."""
         with self._write() as connection:
