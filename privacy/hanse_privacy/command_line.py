@@ -27,7 +27,7 @@ _EXTRAS = {"demo": "demo", "node": "node", "consent": "consent", "league": "serv
 
 def _missing(name: str) -> Callable[[], Never]:
     def say() -> Never:
-        Console(stderr=True).print(
+        Console(stderr=True, soft_wrap=True).print(
             f"The role '{name}' is not installed here. Install it with: pip install 'hanse\\[{_EXTRAS[name]}]'"
         )
         raise typer.Exit(2)
@@ -78,3 +78,11 @@ def main() -> None:
             f"[bold red]{error.what}[/] {error.mend} [dim]\\[{error.code}][/]", highlight=False
         )
         sys.exit(error.exit_code)
+    except OSError as error:
+        where = f" ({error.filename})" if error.filename else ""
+        Console(stderr=True, soft_wrap=True).print(
+            f"[bold red]The system refused: {error.strerror or type(error).__name__}{where}.[/]"
+            " Free disk space, or check the folder's owner and mode. [dim]\\[SYSTEM_REFUSED][/]",
+            highlight=False,
+        )
+        sys.exit(1)

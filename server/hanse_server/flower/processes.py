@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 
 from hanse_privacy.errors import HanseError
+from hanse_privacy.ports import require_free
 from hanse_privacy.process_environment import child_environment
 from hanse_server.league import League, LeagueHome
 from hanse_server.running import HOME_VARIABLE
@@ -29,6 +30,7 @@ def superlink_command(league: League, home: LeagueHome) -> list[str]:
 
     Raises:
         AddressError: If ``league.superlink`` is not a loopback address.
+        PortTakenError: If something listens there already.
     """
     host, port = league.superlink.rsplit(":", 1)
     if host not in {"127.0.0.1", "localhost", "[::1]"}:
@@ -36,6 +38,7 @@ def superlink_command(league: League, home: LeagueHome) -> list[str]:
             f"The SuperLink would listen on {host}, where anybody who reaches it could start runs.",
             "Set superlink to a 127.0.0.1 address and put a reverse proxy in front (docs/reverse-proxy.md).",
         )
+    require_free(host.strip("[]"), int(port), what="The SuperLink")
     return [
         str(Path(sys.executable).parent / "flower-superlink"),
         "--insecure",

@@ -1,14 +1,12 @@
 """An installed league of two vaults and a consent service, as processes on loopback, and a hostile centre."""
 
-import base64
 import copy
 import os
 import secrets
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -170,7 +168,7 @@ class Trial:
         return RunProposal.parse(self.payload(draft, **changes))
 
     def letter(
-        self, proposal: RunProposal, round_number: int, *, key: SigningKey | None = None, **changes: Any
+        self, proposal: RunProposal, round_number: int, /, *, key: SigningKey | None = None, **changes: Any
     ) -> bytes:
         """A letter as the centre sends it, field by field as a liar would change it."""
         step = proposal.step_of(round_number)
@@ -211,11 +209,11 @@ class Trial:
             assert answer.explanation
         return answer
 
-    def ask(self, proposal: RunProposal, round_number: int, *, node: str = "north", **changes: Any) -> Answer:
+    def ask(self, proposal: RunProposal, round_number: int, /, *, node: str = "north", **changes: Any) -> Answer:
         return self.answer(self.letter(proposal, round_number, recipient=node, **changes), node=node)
 
     def admit(
-        self, proposal: RunProposal, *, node: str = "north", signed: bytes | None = None, **changes: Any
+        self, proposal: RunProposal, /, *, node: str = "north", signed: bytes | None = None, **changes: Any
     ) -> Answer:
         parameters = AdmitParameters(signed_proposal=signed or proposal.sign(self.centre))
         return self.ask(proposal, 0, node=node, parameters=parameters, **changes)
@@ -314,3 +312,8 @@ def trial(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trial]:
         finally:
             for program in programs:
                 program.stop()
+
+
+@pytest.fixture(scope="session", name="run_hanse")
+def _run_hanse() -> Callable[..., subprocess.CompletedProcess[str]]:
+    return run_hanse

@@ -1,0 +1,402 @@
+"""What fails around a vault: a person who has not decided, a consent service, a kill, a full disk, a spent budget.
+
+Whatever it is, nothing leaves unpaid, and what was paid stays paid.
+"""
+
+import json
+import resource
+import socket
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hanse_privacy.identity import SigningKey
+from hanse_privacy.ledger import PrivacyLedger
+from hanse_privacy.protocol.frames import send_frame
+from hanse_privacy.protocol.letters import Outcome, ReleaseResult, decode
+from hanse_privacy.protocol.manifest import CohortManifest, cohort_root
+from hanse_privacy.protocol.proposal import RunProposal
+from hanse_privacy.units import PrivacyBudget
+
+# A person is asked (the south's policy says so).
+
+
+def test_a_run_waits_for_a_person_and_goes_on_when_approved(trial, run_hanse) -> None:
+    home = str(trial.south.home.root)
+    churn = trial.proposal()
+    for answer in (
+        trial.admit(churn, node="south"),
+        trial.admit(churn, node="south"),
+        trial.ask(churn, 1, node="south"),
+    ):
+        assert (answer.outcome, answer.reason) == (Outcome.WAITING, "WAITING_FOR_APPROVAL")
+    listed = run_hanse("node", "runs", "--home", home)
+    assert churn.run in listed.stdout
+    assert "waiting" in listed.stdout
+    approved = run_hanse("node", "approve", churn.run, "--home", home)
+    assert (approved.returncode, approved.stderr) == (0, "")
+    assert trial.admit(churn, node="south").outcome is Outcome.DONE
+    assert trial.ask(churn, 1, node="south").outcome is Outcome.DONE
+    # A person may stop it at any time, too.
+    assert run_hanse("node", "refuse", churn.run, "--home", home).returncode == 0
+    trial.require_refused(trial.ask(churn, 2, node="south"), "REFUSED_BY_OWNER")
+    trial.require_refused(trial.admit(churn, node="south"), "REFUSED_BY_OWNER")
+    assert [entry.round for entry in trial.south.entries(churn.run)] == [1]
+
+
+def test_an_approval_is_for_the_terms_that_were_seen(trial, run_hanse) -> None:
+    seen = trial.proposal()
+    assert trial.admit(seen, node="south").outcome is Outcome.WAITING
+    other = trial.proposal(run=seen.run, minimum_cohort=1)
+    trial.require_refused(trial.admit(other, node="south"), "PROPOSAL_CHANGED")
+    assert run_hanse("node", "approve", seen.run, "--home", str(trial.south.home.root)).returncode == 0
+    trial.require_refused(trial.admit(other, node="south"), "PROPOSAL_CHANGED")
+    trial.require_refused(trial.ask(other, 1, node="south"), "PROPOSAL_CHANGED")
+    assert trial.south.entries(seen.run) == []
+
+
+def test_a_run_that_nobody_proposed_cannot_be_approved(trial, run_hanse) -> None:
+    for command in ("approve", "refuse"):
+        done = run_hanse("node", command, "nobody-1", "--home", str(trial.south.home.root))
+        assert done.returncode == 2
+        assert "[RUN_UNKNOWN]" in done.stderr
+        assert "Traceback" not in done.stderr
+
+
+# The consent service is gone, or something else sits in its place.
+
+
+@dataclass
+class Impostor:
+    """Answers HTTP on the consent service's port with whatever a test puts in."""
+
+    answer: Callable[[dict[str, Any]], bytes] = lambda question: b""
+    asked: list[dict[str, Any]] = field(default_factory=list)
+
+    def serve(self, listener: socket.socket) -> None:
+        while True:
+            try:
+                connection, _ = listener.accept()
+            except OSError:
+                return
+            with connection:
+                connection.settimeout(5)
+                try:
+                    question = _question(connection)
+                    self.asked.append(question)
+                    connection.sendall(self.answer(question))
+                except OSError:
+                    continue
+
+
+def _question(connection: socket.socket) -> dict[str, Any]:
+    received = b""
+    while b"\r\n\r\n" not in received:
+        received += connection.recv(65536)
+    head, _, body = received.partition(b"\r\n\r\n")
+    length = next(int(line[15:]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length:"))
+    while len(body) < length:
+        body += connection.recv(65536)
+    loaded: dict[str, Any] = json.loads(body)
+    return loaded
+
+
+def http(body: bytes, *, status: str = "200 OK", kind: str = "application/json", more: str = "") -> bytes:
+    return (
+        f"HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}\r\n{more}Connection: close\r\n\r\n"
+    ).encode() + body
+
+
+def manifest(question: dict[str, Any], customers: tuple[str, ...], **changes: Any) -> CohortManifest:
+    now = datetime.now(tz=UTC)
+    fields: dict[str, Any] = {
+        **question,
+        "position": 1,
+        "notice_versions": ["churn-model@1"],
+        "issued_at": now.isoformat(),
+        "expires_at": (now + timedelta(minutes=5)).isoformat(),
+        "customers": sorted(customers),
+        "count": len(customers),
+        "root": cohort_root(customers),
+    }
+    return CohortManifest.parse(fields | changes)
+
+
+class TestConsentService:
+    """The real one is killed once; an impostor takes its port; at the end the real one is back."""
+
+    @pytest.fixture(scope="class")
+    def churn(self, trial) -> RunProposal:
+        return trial.admitted()
+
+    @pytest.fixture(scope="class")
+    def killed(self, trial, churn) -> Iterator[None]:
+        trial.consent.kill()
+        yield
+        trial.consent.start()
+        trial.consent.wait()
+
+    @pytest.fixture(scope="class")
+    def impostor(self, trial, killed) -> Iterator[Impostor]:
+        listener = socket.socket()
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(("127.0.0.1", trial.workshop.consent_port))
+        listener.listen()
+        one = Impostor()
+        thread = threading.Thread(target=one.serve, args=(listener,), daemon=True)
+        thread.start()
+        yield one
+        listener.shutdown(socket.SHUT_RDWR)
+        listener.close()
+        thread.join(timeout=10)
+
+    def require_no_round(self, trial, churn: RunProposal, reason: str) -> str:
+        before = trial.north.spent_epsilon()
+        started = time.monotonic()
+        answer = trial.ask(churn, 1)
+        trial.require_refused(answer, reason)
+        # The policy's timeout is one second for the whole exchange.
+        assert time.monotonic() - started < 4
+        assert trial.north.entries(churn.run) == []
+        assert trial.north.register().rounds(churn.run) == ()
+        assert trial.north.spent_epsilon() == before
+        return str(answer.explanation)
+
+    def test_gone(self, trial, churn, killed) -> None:
+        self.require_no_round(trial, churn, "CONSENT_UNAVAILABLE")
+
+    def test_silent_then_dripping(self, trial, churn, impostor) -> None:
+        held = threading.Event()
+
+        def silent(question: dict[str, Any]) -> bytes:
+            held.wait(1.5)
+            return b""
+
+        impostor.answer = silent
+        self.require_no_round(trial, churn, "CONSENT_UNAVAILABLE")
+
+    @pytest.mark.parametrize(
+        ("answer", "reason"),
+        [
+            (b"", "CONSENT_UNAVAILABLE"),
+            (b"\x00\xff" * 500, "CONSENT_UNAVAILABLE"),
+            (http(b"failed", status="500 Internal Server Error"), "CONSENT_UNAVAILABLE"),
+            (http(b""), "CONSENT_ANSWER_INVALID"),
+            (http(b"everybody"), "CONSENT_ANSWER_INVALID"),
+            (http(b"[" * 50_000), "CONSENT_ANSWER_INVALID"),
+            (http(b'{"customers": "all"}'), "CONSENT_ANSWER_INVALID"),
+            (http(b"", status="302 Found", more="Location: http://127.0.0.1:1/\r\n"), "CONSENT_ANSWER_INVALID"),
+            (http(b"no", status="403 Forbidden"), "CONSENT_ANSWER_INVALID"),
+            (
+                http(
+                    b'{"code": "TIER_NOT_OFFERED", "detail": "Not at this tier.", "mend": "Ask for less."}',
+                    status="422 Unprocessable Content",
+                    kind="application/problem+json",
+                ),
+                "CONSENT_REFUSED",
+            ),
+        ],
+        ids=["hangs-up", "noise", "500", "empty", "text", "deep", "no-manifest", "redirect", "bare-403", "refusal"],
+    )
+    def test_nonsense(self, trial, churn, impostor, answer: bytes, reason: str) -> None:
+        impostor.answer = lambda question: answer
+        self.require_no_round(trial, churn, reason)
+
+    def test_manifests_that_are_not_the_pinned_services(self, trial, churn, impostor) -> None:
+        for key in (SigningKey.generate(), trial.centre, trial.north.key):
+            impostor.answer = lambda question, key=key: http(manifest(question, trial.north.pseudonyms).sign(key))
+            self.require_no_round(trial, churn, "CONSENT_ANSWER_INVALID")
+
+    @pytest.mark.parametrize(
+        "changes",
+        [
+            {"nonce": "00" * 16},
+            {"round": 2},
+            {"run": "churn-other"},
+            {"partner": "south"},
+            {"purpose": "model-evaluation"},
+            {"tier": "advanced"},
+            {"expires_at": "2020-01-01T00:00:00+00:00"},
+            {"issued_at": "2999-01-01T00:00:00+00:00", "expires_at": "2999-01-02T00:00:00+00:00"},
+        ],
+    )
+    def test_signed_manifests_that_answer_another_question(self, trial, churn, impostor, changes) -> None:
+        impostor.answer = lambda question: http(
+            manifest(question, trial.north.pseudonyms, **changes).sign(trial.consent_key)
+        )
+        self.require_no_round(trial, churn, "CONSENT_ANSWER_INVALID")
+
+    def test_a_recorded_manifest_does_not_serve_twice(self, trial, churn, impostor) -> None:
+        recorded: list[bytes] = []
+
+        def once(question: dict[str, Any]) -> bytes:
+            if not recorded:
+                recorded.append(manifest(question, trial.north.pseudonyms[:10]).sign(trial.consent_key))
+            return http(recorded[0])
+
+        impostor.answer = once
+        self.require_no_round(trial, churn, "COHORT_TOO_SMALL")
+        self.require_no_round(trial, churn, "CONSENT_ANSWER_INVALID")
+
+    def test_strangers_do_not_fill_a_cohort(self, trial, churn, impostor) -> None:
+        strangers = tuple(f"{number:032x}" for number in range(1000))
+        impostor.answer = lambda question: http(
+            manifest(question, (*trial.north.pseudonyms[:49], *strangers)).sign(trial.consent_key)
+        )
+        words = self.require_no_round(trial, churn, "COHORT_TOO_SMALL")
+        assert "49" not in words
+        asked = [question["nonce"] for question in impostor.asked]
+        assert len(set(asked)) == len(asked)
+
+
+def test_with_the_service_back_the_same_run_goes_on(trial) -> None:
+    churn = trial.admitted()
+    answer = trial.ask(churn, 1)
+    assert answer.outcome is Outcome.DONE, answer.explanation
+
+
+# The disk is full.
+
+
+@contextmanager
+def largest_file(pid: int, limit_bytes: int) -> Iterator[None]:
+    """No file of that process may grow beyond the limit: what a full disk does, without filling one."""
+    before = resource.prlimit(pid, resource.RLIMIT_FSIZE)
+    resource.prlimit(pid, resource.RLIMIT_FSIZE, (limit_bytes, before[1]))
+    try:
+        yield
+    finally:
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, before)
+
+
+@pytest.fixture
+def linux_only() -> None:
+    if not hasattr(resource, "prlimit"):
+        pytest.skip("setting another process's limits needs Linux")
+
+
+def test_with_a_full_disk_no_letter_is_opened(trial, linux_only) -> None:
+    churn = trial.admitted()
+    letter = trial.letter(churn, 1)
+    with largest_file(trial.north.program.pid, 0):
+        trial.require_not_accepted(letter, "REGISTER_UNUSABLE")
+    assert trial.north.entries(churn.run) == []
+    # With room again the very same letter counts: it was never taken in.
+    assert trial.answer(letter).outcome is Outcome.DONE
+    assert len(trial.north.entries(churn.run)) == 1
+
+
+def test_nothing_is_released_that_the_ledger_could_not_hold(trial, linux_only) -> None:
+    churn = trial.admitted()
+    with closing(sqlite3.connect(trial.north.home.runs)) as held:
+        # Held open, the register keeps its index file and needs little room; the ledger must make its own, of 32 KiB.
+        held.execute("SELECT count(*) FROM letter").fetchone()
+        with largest_file(trial.north.program.pid, 30_000):
+            trial.require_refused(trial.ask(churn, 1), "LEDGER_UNUSABLE")
+    assert trial.north.entries(churn.run) == []
+    assert trial.north.register().rounds(churn.run) == ()
+    assert trial.ask(churn, 1).outcome is Outcome.DONE
+
+
+# The vault is killed.
+
+
+def restart(trial) -> None:
+    trial.north.program.start()
+    trial.north.program.wait()
+
+
+def test_killed_between_rounds_it_keeps_its_spending_and_its_memory(trial) -> None:
+    churn = trial.admitted()
+    first = trial.letter(churn, 1)
+    assert trial.answer(first).outcome is Outcome.DONE
+    entries, spent = trial.north.entries(), trial.north.spent_epsilon()
+    trial.north.program.kill()
+    unreachable = trial.send(trial.letter(churn, 2))
+    assert (unreachable.answer, unreachable.failure) == (b"", "VAULT_UNREACHABLE")
+    restart(trial)
+    assert trial.north.entries() == entries
+    trial.require_not_accepted(first, "LETTER_MALFORMED")
+    trial.require_refused(trial.ask(churn, 1), "ROUND_ALREADY_ANSWERED")
+    assert trial.north.spent_epsilon() == spent
+    # Still admitted, without asking anew: the run goes on.
+    assert trial.ask(churn, 2).outcome is Outcome.DONE
+    assert trial.north.spent_epsilon() > spent
+
+
+def test_killed_in_the_middle_of_a_round_it_never_answers_twice(trial) -> None:
+    popularity = trial.admitted("popularity")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+        connection.connect(str(trial.north.socket))
+        send_frame(connection, trial.letter(popularity, 1))
+        # Wait for the ledger's entry, so that the kill falls between paying and answering.
+        limit = time.monotonic() + 20
+        while not trial.north.entries(popularity.run) and time.monotonic() < limit:
+            time.sleep(0.005)
+        trial.north.program.kill()
+        connection.settimeout(5)
+        try:
+            received = connection.recv(1 << 20)
+        except ConnectionResetError:
+            received = b""
+    assert received == b"", "the vault was quicker than the test: nothing was shown"
+    assert len(trial.north.entries(popularity.run)) == 1
+    restart(trial)
+    trial.require_refused(trial.ask(popularity, 1), "ROUND_ALREADY_ANSWERED")
+    assert len(trial.north.entries(popularity.run)) == 1
+
+
+# It does not start where it would not be safe, and says so in one line.
+
+
+def test_a_home_that_others_can_enter_is_not_served(trial, run_hanse) -> None:
+    state = trial.south.home.ledger.parent
+    state.chmod(0o750)
+    try:
+        done = run_hanse("node", "serve", "--home", str(trial.south.home.root))
+    finally:
+        state.chmod(0o700)
+    assert done.returncode == 2
+    assert "[NODE_HOME]" in done.stderr
+    assert "chmod 700" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_second_vault_leaves_the_first_one_alone(trial, run_hanse) -> None:
+    done = run_hanse("node", "serve", "--home", str(trial.north.home.root))
+    assert done.returncode == 2
+    assert "[VAULT_SOCKET]" in done.stderr
+    assert "Traceback" not in done.stderr
+    trial.require_alive()
+    assert trial.ask(trial.admitted(), 1).outcome is Outcome.DONE
+
+
+# The budget, last: it is spent here.
+
+
+def test_runs_admitted_together_cannot_pass_the_cap_together(trial) -> None:
+    # Each fits when it is let in; the ledger asks again before each release.
+    runs = [trial.admitted("dear") for _ in range(4)]
+    answers = [trial.ask(run, 1) for run in runs]
+    released = [answer for answer in answers if answer.outcome is Outcome.DONE]
+    assert 0 < len(released) < 4
+    for answer in answers[len(released) :]:
+        trial.require_refused(answer, "BUDGET_EXHAUSTED")
+    assert all(decode(answer.result, ReleaseResult).vector for answer in released)
+    assert trial.north.spent_epsilon() <= 5.0
+    trial.require_refused(trial.admit(trial.proposal("dear")), "BUDGET_EXHAUSTED")
+
+
+def test_the_ledger_cannot_be_talked_below_what_was_spent(trial, tmp_path: Path) -> None:
+    # Recomposed at any other cap, the entries cost what they cost.
+    path = trial.north.home.ledger
+    spent = {cap: PrivacyLedger(path, cap=PrivacyBudget(epsilon=cap, delta=1e-5)).statement() for cap in (5.0, 500.0)}
+    assert spent[5.0].spent_epsilon == spent[500.0].spent_epsilon > 2.9
