@@ -1,7 +1,6 @@
 """The purposes and notices that people consent to, read from files and checked at the door."""
 
 import hashlib
-import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Self, TypeVar
 
@@ -10,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from hanse_consent.errors import ConsentConfigurationError
 from hanse_privacy.protocol.documents import describe
 from hanse_privacy.protocol.vocabulary import PurposeName, Tier
+from hanse_privacy.settings_files import read_settings
 
 CategoryName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,63}$")]
 """A kind of data, such as ``basket-categories``."""
@@ -139,11 +139,7 @@ def parse_toml(path: Path, model: type[_Model]) -> _Model:
     Raises:
         ConsentConfigurationError: Naming the file and the field that is wrong.
     """
-    try:
-        content = tomllib.loads(_read_text(path))
-    except tomllib.TOMLDecodeError as error:
-        raise ConsentConfigurationError(f"{path.name} is no valid TOML ({error}).", "Mend that line.") from error
-    return validated(model, content, source=path.name)
+    return read_settings(path, model, error=ConsentConfigurationError, absent="Put it there, or name the right place.")
 
 
 def validated(model: type[_Model], content: dict[str, Any], *, source: str) -> _Model:

@@ -1,15 +1,14 @@
 """``demo.toml``: the scripted part of an example league, which a real league would live instead."""
 
-import tomllib
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from hanse_privacy.errors import HanseError
-from hanse_privacy.protocol.documents import describe
 from hanse_privacy.protocol.vocabulary import PurposeName, Tier
+from hanse_privacy.settings_files import read_settings
 
 
 class StoryInvalidError(HanseError):
@@ -95,14 +94,6 @@ def load_story(league: Path) -> Story:
     Raises:
         StoryInvalidError: Naming the field and its bound.
     """
-    path = league / "demo.toml"
-    try:
-        return Story.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-    except OSError as error:
-        raise StoryInvalidError(
-            f"There is no example league in {league} ({error.strerror}).", "Name a folder with a demo.toml: --league."
-        ) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise StoryInvalidError(f"{path} is not TOML: {error}.", "Mend that line.") from error
-    except ValidationError as error:
-        raise StoryInvalidError(f"{path} is not valid: {describe(error)}.", "Mend the named fields.") from error
+    return read_settings(
+        league / "demo.toml", Story, error=StoryInvalidError, absent="Name the folder of an example league: --league."
+    )

@@ -1,19 +1,18 @@
 """From a draft that a person writes to a proposal that can be signed: names, noise and dates filled in."""
 
 import secrets
-import tomllib
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from hanse_models.catalogue import Catalogue
 from hanse_privacy.accounting import noise_multiplier_for, rho_for
 from hanse_privacy.errors import HanseError
-from hanse_privacy.protocol.documents import describe
 from hanse_privacy.protocol.proposal import RunProposal
 from hanse_privacy.protocol.vocabulary import RunId
+from hanse_privacy.settings_files import read_settings
 from hanse_privacy.units import PrivacyBudget, PrivacyUnit
 from hanse_server.league import League
 
@@ -56,16 +55,7 @@ def load_draft(path: Path) -> Draft:
     Raises:
         DraftInvalidError: Naming the field and its bound.
     """
-    try:
-        return Draft.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-    except OSError as error:
-        raise DraftInvalidError(f"The draft {path} cannot be read ({error.strerror}).", "Name another file.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise DraftInvalidError(f"The draft {path} is not TOML: {error}.", "Mend that line.") from error
-    except ValidationError as error:
-        raise DraftInvalidError(
-            f"The draft {path} is not valid: {describe(error)}.", "Mend the named fields."
-        ) from error
+    return read_settings(path, Draft, error=DraftInvalidError, absent="Name another proposal file.")
 
 
 def complete(draft: Draft, *, league: League, catalogue: Catalogue, now: datetime) -> RunProposal:

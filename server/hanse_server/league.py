@@ -1,20 +1,19 @@
 """The centre's own folder: who is in the league, its key, its catalogue, its runs."""
 
 import json
-import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from hanse_privacy.errors import HanseError
 from hanse_privacy.identity import SigningKey
-from hanse_privacy.protocol.documents import describe
 from hanse_privacy.protocol.proposal import Recipient, RosterEntry
 from hanse_privacy.protocol.vocabulary import PartyName
+from hanse_privacy.settings_files import read_settings
 
 
 class LeagueInvalidError(HanseError):
@@ -81,18 +80,7 @@ class LeagueHome:
             LeagueInvalidError: Naming the field and its bound.
         """
         path = self.root / "league.toml"
-        try:
-            return League.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-        except OSError as error:
-            raise LeagueInvalidError(
-                f"The league file {path} cannot be read ({error.strerror}).", "Name the centre's folder with --home."
-            ) from error
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise LeagueInvalidError(f"The league file {path} is not TOML: {error}.", "Mend that line.") from error
-        except ValidationError as error:
-            raise LeagueInvalidError(
-                f"The league file {path} is not valid: {describe(error)}.", "Mend the named fields."
-            ) from error
+        return read_settings(path, League, error=LeagueInvalidError, absent="Name the centre's folder with --home.")
 
     def key(self) -> SigningKey:
         """Read the centre's signing key."""

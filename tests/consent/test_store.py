@@ -253,7 +253,7 @@ def test_purpose_out_of_force_can_be_withdrawn_and_nothing_else(folder, store, a
         ("purposes.toml", 'basic = ["product-groups"]', 'basic = ["faces"]', "standard lacks"),
         ("purposes.toml", "basic =", "huge =", "data_categories.huge"),
         ("purposes.toml", '"churn-model"', '"shared-statistics"', "named twice"),
-        ("purposes.toml", "[[purposes]]", "[[purposes", "no valid TOML"),
+        ("purposes.toml", "[[purposes]]", "[[purposes", "is not TOML"),
         ("notices/notices.toml", '["churn-model"]', '["dancing"]', "dancing"),
         ("notices/notices.toml", "joint-model@2.1.en.md", "../consent.toml", "notices.2.file"),
         ("notices/notices.toml", "joint-model@2.1.en.md", "missing.md", "missing.md"),

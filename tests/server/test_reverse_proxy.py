@@ -69,7 +69,7 @@ def _directly(proxied, request: bytes) -> Reply:
 def test_a_run_goes_through_the_proxy_and_uses_the_fleet_path_only(proxied) -> None:
     proposal = proxied.league.propose("popularity.toml")
     submit(proxied.league.workshop.league, run=proposal.run)
-    result = follow(proxied.league.workshop.league, run=proposal.run, timeout_s=60, told=lambda event: None)
+    result = follow(proxied.league.workshop.league, run=proposal.run, timeout_s=90, told=lambda event: None)
     assert result["partners"] == ["north", "south"]
     assert "rate" in result["released"]
     served = {line.split('"')[1] for line in proxied.access_log.read_text().splitlines() if '" 200 ' in line}
@@ -170,7 +170,7 @@ def test_flowers_own_commands_are_refused(proxied, tmp_path: Path) -> None:
         for command in (("list", "open"), ("list", "proxied"), ("run", str(app), "proxied"))
     }
     try:
-        said = {command: process.communicate(timeout=50)[0] for command, process in started.items()}
+        said = {command: process.communicate(timeout=90)[0] for command, process in started.items()}
     finally:
         for process in started.values():
             process.kill()

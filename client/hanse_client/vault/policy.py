@@ -4,17 +4,16 @@
 proposal asks for; a proposal that asks for more is refused with the rule it breaks.
 """
 
-import tomllib
 from pathlib import Path
 from typing import Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from hanse_privacy.errors import HanseError, InvalidValueError
 from hanse_privacy.identity import PublicKey
-from hanse_privacy.protocol.documents import describe
 from hanse_privacy.protocol.proposal import RunProposal
 from hanse_privacy.protocol.vocabulary import PartyName, PurposeName, Tier
+from hanse_privacy.settings_files import read_settings
 from hanse_privacy.units import PrivacyBudget
 
 
@@ -127,18 +126,9 @@ def load_policy(path: Path) -> Policy:
     Raises:
         PolicyInvalidError: Naming the field and its bound.
     """
-    try:
-        return Policy.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-    except OSError as error:
-        raise PolicyInvalidError(
-            f"The policy {path} cannot be read ({error.strerror}).", "Write one, or name the node's folder with --home."
-        ) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise PolicyInvalidError(f"The policy {path} is not TOML: {error}.", "Mend that line.") from error
-    except ValidationError as error:
-        raise PolicyInvalidError(
-            f"The policy {path} is not valid: {describe(error)}.", "Mend the named fields."
-        ) from error
+    return read_settings(
+        path, Policy, error=PolicyInvalidError, absent="Write a policy.toml, or name the node's folder with --home."
+    )
 
 
 def require_allowed(policy: Policy, proposal: RunProposal) -> None:

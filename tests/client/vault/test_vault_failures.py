@@ -10,7 +10,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -80,6 +80,8 @@ class Impostor:
 
     answer: Callable[[dict[str, Any]], bytes] = lambda question: b""
     asked: list[dict[str, Any]] = field(default_factory=list)
+    pause_s: float = 0.0
+    """Between one byte and the next; 0 sends all at once."""
 
     def serve(self, listener: socket.socket) -> None:
         while True:
@@ -92,9 +94,17 @@ class Impostor:
                 try:
                     question = _question(connection)
                     self.asked.append(question)
-                    connection.sendall(self.answer(question))
+                    self._send(connection, self.answer(question))
                 except OSError:
                     continue
+
+    def _send(self, connection: socket.socket, data: bytes) -> None:
+        if not self.pause_s:
+            connection.sendall(data)
+            return
+        for place in range(len(data)):
+            connection.sendall(data[place : place + 1])
+            time.sleep(self.pause_s)
 
 
 def _question(connection: socket.socket) -> dict[str, Any]:
@@ -130,33 +140,36 @@ def manifest(question: dict[str, Any], customers: tuple[str, ...], **changes: An
     return CohortManifest.parse(fields | changes)
 
 
+@pytest.fixture(scope="class")
+def churn(trial) -> RunProposal:
+    return trial.admitted()
+
+
+@pytest.fixture(scope="class")
+def killed(trial, churn) -> Iterator[None]:
+    trial.consent.kill()
+    yield
+    trial.consent.start()
+    trial.consent.wait()
+
+
+@pytest.fixture(scope="class")
+def impostor(trial, killed) -> Iterator[Impostor]:
+    listener = socket.socket()
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind(("127.0.0.1", trial.workshop.consent_port))
+    listener.listen()
+    one = Impostor()
+    thread = threading.Thread(target=one.serve, args=(listener,), daemon=True)
+    thread.start()
+    yield one
+    listener.shutdown(socket.SHUT_RDWR)
+    listener.close()
+    thread.join(timeout=10)
+
+
 class TestConsentService:
     """The real one is killed once; an impostor takes its port; at the end the real one is back."""
-
-    @pytest.fixture(scope="class")
-    def churn(self, trial) -> RunProposal:
-        return trial.admitted()
-
-    @pytest.fixture(scope="class")
-    def killed(self, trial, churn) -> Iterator[None]:
-        trial.consent.kill()
-        yield
-        trial.consent.start()
-        trial.consent.wait()
-
-    @pytest.fixture(scope="class")
-    def impostor(self, trial, killed) -> Iterator[Impostor]:
-        listener = socket.socket()
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(("127.0.0.1", trial.workshop.consent_port))
-        listener.listen()
-        one = Impostor()
-        thread = threading.Thread(target=one.serve, args=(listener,), daemon=True)
-        thread.start()
-        yield one
-        listener.shutdown(socket.SHUT_RDWR)
-        listener.close()
-        thread.join(timeout=10)
 
     def require_no_round(self, trial, churn: RunProposal, reason: str) -> str:
         before = trial.north.spent_epsilon()
@@ -173,21 +186,27 @@ class TestConsentService:
     def test_gone(self, trial, churn, killed) -> None:
         self.require_no_round(trial, churn, "CONSENT_UNAVAILABLE")
 
-    def test_silent_then_dripping(self, trial, churn, impostor) -> None:
-        held = threading.Event()
-
+    def test_silent(self, trial, churn, impostor) -> None:
         def silent(question: dict[str, Any]) -> bytes:
-            held.wait(1.5)
+            time.sleep(1.5)
             return b""
 
         impostor.answer = silent
         self.require_no_round(trial, churn, "CONSENT_UNAVAILABLE")
 
+    def test_dripping(self, trial, churn, impostor) -> None:
+        impostor.answer = lambda question: http(manifest(question, trial.north.pseudonyms).sign(trial.consent_key))
+        impostor.pause_s = 0.2
+        try:
+            self.require_no_round(trial, churn, "CONSENT_UNAVAILABLE")
+        finally:
+            impostor.pause_s = 0.0
+
     @pytest.mark.parametrize(
         ("answer", "reason"),
         [
             (b"", "CONSENT_UNAVAILABLE"),
-            (b"\x00\xff" * 500, "CONSENT_UNAVAILABLE"),
+            (b"\x00\xff" * 500, "CONSENT_ANSWER_INVALID"),
             (http(b"failed", status="500 Internal Server Error"), "CONSENT_UNAVAILABLE"),
             (http(b""), "CONSENT_ANSWER_INVALID"),
             (http(b"everybody"), "CONSENT_ANSWER_INVALID"),
@@ -332,26 +351,51 @@ def test_killed_between_rounds_it_keeps_its_spending_and_its_memory(trial) -> No
     assert trial.north.spent_epsilon() > spent
 
 
-def test_killed_in_the_middle_of_a_round_it_never_answers_twice(trial) -> None:
-    popularity = trial.admitted("popularity")
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold a database's write lock: whoever wants to write waits."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("BEGIN IMMEDIATE")
+        yield
+        connection.execute("ROLLBACK")
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    limit = time.monotonic() + 8
+    while not condition():
+        assert time.monotonic() < limit, "it did not come to that"
+        time.sleep(0.02)
+
+
+def test_killed_between_paying_and_answering_it_never_answers(trial) -> None:
+    run = trial.admitted()
+    home = trial.north.home
+    nonce = b"killed in the mid"[:16]
+
+    def letter_taken_in() -> bool:
+        with closing(sqlite3.connect(home.runs)) as register:
+            return register.execute("SELECT 1 FROM letter WHERE nonce = ?", (nonce,)).fetchone() is not None
+
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
-        connection.connect(str(trial.north.socket))
-        send_frame(connection, trial.letter(popularity, 1))
-        # Wait for the ledger's entry, so that the kill falls between paying and answering.
-        limit = time.monotonic() + 20
-        while not trial.north.entries(popularity.run) and time.monotonic() < limit:
-            time.sleep(0.005)
-        trial.north.program.kill()
         connection.settimeout(5)
+        connection.connect(str(trial.north.socket))
+        with locked(home.ledger):
+            send_frame(connection, trial.letter(run, 1, nonce=nonce))
+            wait_until(letter_taken_in)
+            # It cannot pay yet. When it has paid, it will find the register locked, and no answer leaves before that.
+            register_lock = locked(home.runs)
+            register_lock.__enter__()
         try:
-            received = connection.recv(1 << 20)
-        except ConnectionResetError:
-            received = b""
-    assert received == b"", "the vault was quicker than the test: nothing was shown"
-    assert len(trial.north.entries(popularity.run)) == 1
+            wait_until(lambda: len(trial.north.entries(run.run)) == 1)
+            trial.north.program.kill()
+        finally:
+            register_lock.__exit__(None, None, None)
+        with suppress(ConnectionResetError):
+            assert connection.recv(1 << 20) == b""
     restart(trial)
-    trial.require_refused(trial.ask(popularity, 1), "ROUND_ALREADY_ANSWERED")
-    assert len(trial.north.entries(popularity.run)) == 1
+    assert len(trial.north.entries(run.run)) == 1
+    trial.require_refused(trial.ask(run, 1), "ROUND_ALREADY_ANSWERED")
+    assert trial.ask(run, 2).outcome is Outcome.DONE
 
 
 # It does not start where it would not be safe, and says so in one line.
