@@ -1,6 +1,6 @@
 """Counts the processor time of every process that Flower starts for a message.
 
-A node's SuperExec starts one ``flwr-clientapp`` process per message and reaps it only when it starts the
+A node's SuperExec starts one process per message (``flwr-clientapp``) and reaps it only when it starts the
 next one, so that the ended process stays in ``/proc`` as a zombie for some seconds. Its ``stat`` then holds
 the final user and system time (and that of its own reaped children), to a hundredth of a second: looking
 five times a second misses nothing, and costs a few milliseconds a look. Only processes below this one are
@@ -19,7 +19,7 @@ from typing import Self
 _LOOK_EVERY_S = 0.2
 _LAST_EXITS_S = 10.0
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
-_MESSAGE_PROGRAM = "flwr-clientapp"
+_SUPERNODE, _SUPEREXEC = "flower-supernode", "flower-superexec"
 _VAULT_ARGUMENTS = ("node", "serve")
 
 
@@ -37,8 +37,6 @@ class Seen:
 class MessageCost:
     """What the process of one message cost."""
 
-    launcher: int
-    """Process id of the SuperExec, one per node."""
     cpu_s: float
     """User and system time, reaped children included."""
     wall_s: float
@@ -58,7 +56,6 @@ class MessageCosts:
         self._finished: set[tuple[int, int]] = set()
         self._vaults_before: dict[tuple[int, int], float] = {}
         self._vaults_now: dict[tuple[int, int], float] = {}
-        self._programs: dict[tuple[int, int], tuple[str, ...]] = {}
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
 
@@ -89,15 +86,18 @@ class MessageCosts:
 
     def _look(self, tree: Mapping[int, Seen]) -> None:
         present = set()
+        programs = {process: arguments(process) for process in tree}
         for process, seen in tree.items():
             identity = (process, seen.started_ticks)
-            if identity not in self._programs and not seen.ended:
-                self._programs[identity] = arguments(process)
-            program = self._programs.get(identity, ())
-            if any(Path(word).name == _MESSAGE_PROGRAM for word in program[:2]):
+            launcher = tree.get(seen.parent)
+            if (
+                launcher is not None
+                and _SUPEREXEC in programs[seen.parent]
+                and _SUPERNODE in programs.get(launcher.parent, ())
+            ):
                 present.add(identity)
                 self._message(identity, seen)
-            elif all(word in program for word in _VAULT_ARGUMENTS):
+            elif all(word in programs[process] for word in _VAULT_ARGUMENTS):
                 self._vaults_now[identity] = seen.cpu_s
                 if not self._running and not self._finished:
                     self._vaults_before[identity] = seen.cpu_s
@@ -113,9 +113,9 @@ class MessageCosts:
             return
         self._finished.add(identity)
         self._running.pop(identity, None)
-        # Start times count from boot, as this clock does.
+        # The kernel counts start times from boot, as this clock does.
         wall_s = time.clock_gettime(time.CLOCK_BOOTTIME) - seen.started_ticks / _TICKS_PER_S
-        self.messages.append(MessageCost(launcher=seen.parent, cpu_s=seen.cpu_s, wall_s=round(wall_s, 2)))
+        self.messages.append(MessageCost(cpu_s=seen.cpu_s, wall_s=round(wall_s, 2)))
 
 
 def processes() -> dict[int, Seen]:
@@ -153,8 +153,9 @@ def below(root: int, everything: Mapping[int, Seen]) -> dict[int, Seen]:
 
 
 def arguments(process: int) -> tuple[str, ...]:
-    """Return a process's command line; nothing if it has ended."""
+    """Return the words of a process's command line, folders left out; nothing if it has ended."""
     try:
-        return tuple((Path("/proc") / str(process) / "cmdline").read_text(errors="replace").split("\0"))
+        words = (Path("/proc") / str(process) / "cmdline").read_text(errors="replace").split("\0")
+        return tuple(word.rpartition("/")[2] for word in words)
     except OSError:
         return ()

@@ -51,8 +51,13 @@ class Transport(Protocol):
     def wait_for(self, partners: int, *, timeout_s: float) -> int:
         """Wait until that many nodes are connected or time is up; return how many are."""
 
-    def exchange(self, letters: Mapping[str, bytes], *, timeout_s: float) -> dict[str, bytes]:
-        """Send each partner its letter; return encoded courier's replies of those that answered in time."""
+    def exchange(
+        self, letters: Mapping[str, bytes], *, accept: Callable[[str, bytes], bool], timeout_s: float
+    ) -> dict[str, bytes]:
+        """Send each partner its letter; return encoded courier's replies of those that answered in time.
+
+        A reply that ``accept`` finds to be the partner's own is preferred over any other under its name.
+        """
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -163,7 +168,11 @@ class Conductor:
             )
             for partner in partners
         }
-        replies = self.transport.exchange(letters, timeout_s=timeout_s)
+        replies = self.transport.exchange(
+            letters,
+            accept=lambda partner, reply: self._is_genuine(partner, reply, letters[partner]),
+            timeout_s=timeout_s,
+        )
         answers, faults = {}, []
         for partner, letter in letters.items():
             try:
@@ -178,6 +187,14 @@ class Conductor:
                 "Mend what is named, then propose the run again. What vaults paid for so far stays paid.",
             )
         return answers
+
+    def _is_genuine(self, partner: str, reply: bytes, letter: bytes) -> bool:
+        try:
+            answer = decode(reply, CourierReply).answer
+            open_answer(answer, key=self.proposal.key_of(partner), instruction_letter=letter)
+        except HanseError:
+            return False
+        return True
 
     def _open(self, partner: str, reply: bytes | None, letter: bytes) -> Answer:
         if reply is None:

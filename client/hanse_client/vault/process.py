@@ -87,7 +87,9 @@ def serve(home: NodeHome, *, console: Console) -> None:
     policy = load_policy(home.policy)
     report = load_export(home, policy)
     vault = assemble(home, policy)
-    socket = VaultSocket(policy.node.socket, group=policy.node.courier_group, accounts=policy.node.courier_accounts)
+    socket = VaultSocket(
+        home.root / policy.node.socket, group=policy.node.courier_group, accounts=policy.node.courier_accounts
+    )
     if not policy.node.courier_accounts:
         account = pwd.getpwuid(os.getuid()).pw_name
         console.print(f"One account ({account}) for vault and courier: the boundary between them is NOT in force here.")

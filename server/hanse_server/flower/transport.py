@@ -1,7 +1,7 @@
 """Letters over Flower's Message API: one message per node and exchange."""
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from flwr.app import ConfigRecord, Message, RecordDict
 from flwr.serverapp import Grid
@@ -32,22 +32,38 @@ class FlowerTransport:
                 return connected
             time.sleep(_POLL_S)
 
-    def exchange(self, letters: Mapping[str, bytes], *, timeout_s: float) -> dict[str, bytes]:
-        """Send each partner its letter; return encoded courier's replies of those that answered in time."""
+    def exchange(
+        self, letters: Mapping[str, bytes], *, accept: Callable[[str, bytes], bool], timeout_s: float
+    ) -> dict[str, bytes]:
+        """Send each partner its letter; return one reply per partner, an accepted one if there is any.
+
+        Args:
+            letters: Sealed letters by partner.
+            accept: Whether a reply is this partner's own, proved by its signature.
+            timeout_s: How long to wait for accepted replies of all.
+        """
         if all(partner in self._nodes for partner in letters):
             outgoing = [self._message({partner: letter}, self._nodes[partner]) for partner, letter in letters.items()]
         else:
             outgoing = [self._message(letters, node) for node in self._grid.get_node_ids()]
-        replies: dict[str, bytes] = {}
+        accepted: dict[str, bytes] = {}
+        others: dict[str, bytes] = {}
         for message in self._send_and_receive(outgoing, timeout_s=timeout_s):
             if message.has_error() or REPLY_RECORD not in message.content:
                 continue
             record = message.content[REPLY_RECORD]
             partner, reply = record.get(PARTNER_FIELD), record.get(REPLY_FIELD)
-            if isinstance(partner, str) and isinstance(reply, bytes) and partner in letters and partner not in replies:
-                replies[partner] = reply
+            if not isinstance(partner, str) or not isinstance(reply, bytes) or partner not in letters:
+                continue
+            if accept(partner, reply):
+                accepted[partner] = reply
                 self._nodes[partner] = message.metadata.src_node_id
-        return replies
+                if len(accepted) == len(letters):
+                    break
+            else:
+                # A courier without its vault, or a stranger who claims the name: kept as an explanation only.
+                others[partner] = reply
+        return others | accepted
 
     def _send_and_receive(self, messages: list[Message], *, timeout_s: float) -> Iterator[Message]:
         """As the grid's own method of that name, which looks for replies only every three seconds."""

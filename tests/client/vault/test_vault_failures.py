@@ -10,7 +10,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -379,17 +379,14 @@ def test_killed_between_paying_and_answering_it_never_answers(trial) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
         connection.settimeout(5)
         connection.connect(str(trial.north.socket))
-        with locked(home.ledger):
-            send_frame(connection, trial.letter(run, 1, nonce=nonce))
-            wait_until(letter_taken_in)
-            # It cannot pay yet. When it has paid, it will find the register locked, and no answer leaves before that.
-            register_lock = locked(home.runs)
-            register_lock.__enter__()
-        try:
+        with ExitStack() as register_held:
+            with locked(home.ledger):
+                send_frame(connection, trial.letter(run, 1, nonce=nonce))
+                wait_until(letter_taken_in)
+                # It cannot pay yet. When it has, it finds the register locked, and no answer leaves before that.
+                register_held.enter_context(locked(home.runs))
             wait_until(lambda: len(trial.north.entries(run.run)) == 1)
             trial.north.program.kill()
-        finally:
-            register_lock.__exit__(None, None, None)
         with suppress(ConnectionResetError):
             assert connection.recv(1 << 20) == b""
     restart(trial)
