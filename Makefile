@@ -20,7 +20,7 @@ demo: setup
 
 test: setup
 	@echo "Running the tests (three to five minutes) ..."
-	@$(VENV)/bin/python -m pytest
+	@$(VENV)/bin/python -m pytest -n 2 --dist loadscope
 
 lint: setup
 	$(VENV)/bin/ruff check .

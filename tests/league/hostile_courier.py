@@ -33,6 +33,10 @@ def enter(folder: Path) -> None:
     list(folder.iterdir())
 
 
+def read_link(path: Path) -> None:
+    path.readlink()
+
+
 def create_in(folder: Path) -> None:
     path = folder / "planted"
     path.write_text("planted")
@@ -151,7 +155,7 @@ def attempts(home: Path, vault_socket: Path, pid: int, outside: Path) -> dict[st
         tried[f"read /proc/PID/{name}"] = lambda name=name: read(process / name)
     for name in ("fd", "map_files"):
         tried[f"list /proc/PID/{name}"] = lambda name=name: enter(process / name)
-    tried["follow /proc/PID/cwd"] = lambda: os.readlink(process / "cwd")
+    tried["follow /proc/PID/cwd"] = lambda: read_link(process / "cwd")
     tried["follow /proc/PID/root"] = lambda: enter(process / "root" / home.relative_to("/"))
     tried["follow /proc/PID/fd/2"] = lambda: append_nothing_to(process / "fd" / "2")
     tried["read memory"] = lambda: read_memory_of(pid)
