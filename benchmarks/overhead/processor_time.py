@@ -44,7 +44,7 @@ class MessageCost:
 
 
 class MessageCosts:
-    """A context that watches the processes below this one; read ``messages`` and ``vaults_cpu_s`` after it."""
+    """A context that watches processes started below this one; read ``messages`` and ``vaults_cpu_s`` after it."""
 
     def __init__(self) -> None:
         self.messages: list[MessageCost] = []
@@ -53,7 +53,8 @@ class MessageCosts:
         self.vaults_cpu_s = 0.0
         """What all vaults together used from the first message on."""
         self._running: dict[tuple[int, int], Seen] = {}
-        self._finished: set[tuple[int, int]] = set()
+        # What an earlier run left as zombies is not this run's.
+        self._finished = {(process, seen.started_ticks) for process, seen in below(os.getpid(), processes()).items()}
         self._vaults_before: dict[tuple[int, int], float] = {}
         self._vaults_now: dict[tuple[int, int], float] = {}
         self._stop = threading.Event()
@@ -99,7 +100,7 @@ class MessageCosts:
                 self._message(identity, seen)
             elif all(word in programs[process] for word in _VAULT_ARGUMENTS):
                 self._vaults_now[identity] = seen.cpu_s
-                if not self._running and not self._finished:
+                if not self._running and not self.messages:
                     self._vaults_before[identity] = seen.cpu_s
         for identity in self._running.keys() - present:
             self.not_seen_ending += 1

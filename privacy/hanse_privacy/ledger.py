@@ -83,8 +83,15 @@ class PrivacyLedger:
     def __init__(self, path: Path, *, cap: PrivacyBudget) -> None:
         self._path = path
         self._cap = cap
-        with closing(self._connect()) as connection:
-            connection.execute(_SCHEMA)
+        # Made here only: a ledger that vanishes later is an error, never an empty ledger.
+        try:
+            with closing(self._connect()) as connection:
+                connection.execute(_SCHEMA)
+        except sqlite3.Error as error:
+            raise LedgerUnusableError(
+                f"The ledger {path.name} cannot be written ({error}).",
+                "Free disk space or mend the file; until then this vault releases nothing.",
+            ) from error
 
     def _connect(self) -> sqlite3.Connection:
         try:

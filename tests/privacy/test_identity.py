@@ -96,6 +96,7 @@ def test_text_form_round_trips() -> None:
         KEY.public.text + "\n",
         KEY.public.text.replace("=", ""),
     ],
+    ids=range(10),
 )
 def test_other_texts_are_no_key(text: str) -> None:
     with pytest.raises(InvalidValueError):

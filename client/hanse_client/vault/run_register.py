@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 from hanse_privacy.errors import HanseError
 
@@ -87,7 +88,7 @@ class RunRegister:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        with closing(self._connect()) as connection:
+        with self._write() as connection:
             connection.executescript(_SCHEMA)
 
     def _connect(self) -> sqlite3.Connection:
@@ -103,8 +104,7 @@ class RunRegister:
 
     def runs(self) -> tuple[RegisteredRun, ...]:
         """All runs, in the order in which they came."""
-        with closing(self._connect()) as connection:
-            rows = connection.execute("SELECT run, digest, signed_proposal, state FROM run ORDER BY rowid").fetchall()
+        rows = self._read("SELECT run, digest, signed_proposal, state FROM run ORDER BY rowid")
         return tuple(
             RegisteredRun(run=row[0], digest=row[1], signed_proposal=row[2], state=Admission(row[3])) for row in rows
         )
@@ -169,12 +169,11 @@ class RunRegister:
 
     def rounds(self, run: str) -> tuple[RoundRecord, ...]:
         """What each answered round of a run used, in order."""
-        with closing(self._connect()) as connection:
-            rows = connection.execute(
-                "SELECT run, round, manifest_position, manifest_root, loaded_root, customers, clipped"
-                " FROM round WHERE run = ? ORDER BY round",
-                (run,),
-            ).fetchall()
+        rows = self._read(
+            "SELECT run, round, manifest_position, manifest_root, loaded_root, customers, clipped"
+            " FROM round WHERE run = ? ORDER BY round",
+            run,
+        )
         return tuple(
             RoundRecord(
                 run=row[0],
@@ -187,6 +186,15 @@ class RunRegister:
             )
             for row in rows
         )
+
+    def _read(self, question: str, *values: str) -> list[Any]:
+        try:
+            with closing(self._connect()) as connection:
+                return connection.execute(question, values).fetchall()
+        except sqlite3.Error as error:
+            raise RegisterUnusableError(
+                f"The register of runs cannot be read ({error}).", "Restore the file, or free disk space."
+            ) from error
 
     def _write(self) -> "_Transaction":
         return _Transaction(self._connect())

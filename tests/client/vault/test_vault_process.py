@@ -235,7 +235,7 @@ def test_a_dripping_connection_delays_the_next_by_seconds_only(trial, record_pro
             waited_s = time.monotonic() - started
     record_property("a dripping connection blocked the next for seconds", round(waited_s, 2))
     assert len(answered) == 4
-    assert LETTER_TIMEOUT_S - 1 < waited_s < LETTER_TIMEOUT_S + 2
+    assert LETTER_TIMEOUT_S - 1 < waited_s < LETTER_TIMEOUT_S + 4
     trial.require_alive()
 
 
@@ -514,13 +514,16 @@ def test_the_larger_of_both_floors_counts(trial) -> None:
 
 
 def test_nothing_of_a_customer_is_in_the_log(trial) -> None:
+    forger = "x'; DROP TABLE release; --\n2026-01-01 INFO all is well"
+    trial.require_refused(trial.ask(trial.proposal(), 1, run=forger), "RUN_NOT_ADMITTED")
+    trial.require_not_accepted(b"nonsense", "LETTER_MALFORMED")
     said = trial.north.program.said()
-    assert "refused round" in said
+    assert "refused round 1 of " in said
     assert "letter not accepted" in said
     assert "Traceback" not in said
     trial.north.require_discreet(said)
     # What a letter says of itself cannot write lines of its own into the log.
-    assert r"DROP TABLE release; --\n\x00" in said
+    assert r"DROP TABLE release; --\n2026-01-01 INFO all is well" in said
 
 
 def test_the_vaults_files_are_for_its_account_alone(trial) -> None:
