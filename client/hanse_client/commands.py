@@ -9,13 +9,12 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from hanse_client.flower.processes import CourierSettings, supernode_command
+from hanse_client.flower.processes import CourierSettings, supernode_command, supernode_environment
 from hanse_client.vault.home import NodeHome
 from hanse_client.vault.policy import load_policy
 from hanse_client.vault.run_register import Admission, RunRegister
 from hanse_privacy.identity import SigningKey
 from hanse_privacy.ledger import PrivacyLedger
-from hanse_privacy.process_environment import child_environment
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
 _console = Console()
@@ -92,8 +91,7 @@ def courier(
             vault_timeout_s=vault_timeout_s,
         )
     )
-    home.mkdir(parents=True, exist_ok=True)
-    environment = child_environment(flower_home=home)
+    environment = supernode_environment(home)
     os.execve(command[0], command, environment)  # noqa: S606 - no shell: this process becomes the SuperNode
 
 

@@ -1,19 +1,21 @@
 """Whole runs in one process: what is released, what is refused, what survives."""
 
+import shutil
+import sqlite3
 from collections.abc import Callable
-from dataclasses import replace
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from hanse_client.vault.policy import load_policy
+from hanse_client.vault.policy import cohort_floor, load_policy
 from hanse_client.vault.run_register import RunRegister
 from hanse_demo.grants import write_withdrawals
 from hanse_demo.memory_league import MemoryLeague
 from hanse_privacy.accounting import ReleaseEvent, epsilon_of
 from hanse_privacy.identity import SigningKey
-from hanse_privacy.ledger import PrivacyLedger
+from hanse_privacy.ledger import LedgerUnusableError, PrivacyLedger
 from hanse_privacy.protocol.letters import open_instruction
 from hanse_privacy.protocol.post import LETTERS_RECORD
 from hanse_server.conductor import RunFailedError
@@ -40,7 +42,9 @@ def test_both_runs_release_what_their_proposals_say(league: MemoryLeague) -> Non
     result = league.conduct(churn)
     assert result["metrics_share"] == pytest.approx(0.12, abs=1e-6)
     assert len(result["released"]["weights"]) == 15
-    assert result["released"]["auc"]["low"] < result["released"]["auc"]["high"]
+    auc = result["released"]["auc"]
+    # Among 260 customers the noise sometimes leaves nothing to say, and then nothing is said.
+    assert auc == {"value": None, "low": None, "high": None} or auc["low"] < auc["value"] < auc["high"]
     events = [event["event"] for event in RunFolder(league.workshop.league, churn.run).events()]
     assert events[0] == "started"
     assert events[-1] == "finished"
@@ -135,14 +139,11 @@ def test_a_run_above_the_cap_is_refused_before_its_first_round(league: MemoryLea
         (("minimum_cohort = 50", "minimum_cohort = 140"), "COHORT_TOO_SMALL"),
     ],
 )
-def test_local_policy_is_enforced(
-    league: MemoryLeague, change: tuple[str, str], reason: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = league.workshop.node("south").policy
-    edit(path, *change)
-    tightened = load_policy(path)
-    vault = league.vaults["south"]
-    monkeypatch.setattr(vault, "_parts", replace(vault._parts, policy=tightened))
+def test_local_policy_is_enforced(league: MemoryLeague, change: tuple[str, str], reason: str) -> None:
+    # A vault reads its policy when it starts.
+    league.stop_vault("south")
+    edit(league.workshop.node("south").policy, *change)
+    league.start_vault("south")
     with pytest.raises(RunFailedError, match=reason):
         league.conduct(league.propose("churn.toml"))
 
@@ -190,3 +191,35 @@ def test_a_missing_vault_ends_the_run_by_name_and_is_a_member_of_the_next(
     assert before.releases == 2
     league.conduct(league.propose("popularity.toml"))
     assert ledger_of(league, "south").statement().releases == 3
+
+
+def test_a_lost_or_older_ledger_is_not_served(league: MemoryLeague) -> None:
+    home = league.workshop.node("north")
+    league.conduct(league.propose("popularity.toml"))
+    older = home.ledger.with_name("older.db")
+    with closing(sqlite3.connect(home.ledger)) as book, closing(sqlite3.connect(older)) as copy:
+        book.backup(copy)
+    league.conduct(league.propose("popularity.toml"))
+    league.stop_vault("north")
+    for name in (home.ledger, home.ledger.with_name("ledger.db-wal"), home.ledger.with_name("ledger.db-shm")):
+        name.unlink(missing_ok=True)
+    with pytest.raises(LedgerUnusableError, match="lacks 2 rounds"):
+        league.start_vault("north")
+    home.ledger.unlink(missing_ok=True)
+    shutil.copy(older, home.ledger)
+    with pytest.raises(LedgerUnusableError, match="lacks 1 rounds"):
+        league.start_vault("north")
+
+
+def test_a_floor_of_the_centres_choosing_does_not_measure_the_cohort(league: MemoryLeague) -> None:
+    draft = league.workshop.root / "proposals" / "popularity.toml"
+    text = draft.read_text()
+    found = {}
+    for floor in (51, 75, 100, 101, 110, 125):
+        draft.write_text(text.replace("minimum_cohort = 40", f"minimum_cohort = {floor}"))
+        proposal = league.propose("popularity.toml")
+        found[floor] = cohort_floor(league.vaults["north"]._parts.policy, proposal)
+    # The policy's own floor is 50.
+    assert found == {51: 100, 75: 100, 100: 100, 101: 200, 110: 200, 125: 200}
+    with pytest.raises(RunFailedError, match="fewer than 200"):
+        league.conduct(proposal)

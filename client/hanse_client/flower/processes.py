@@ -1,10 +1,14 @@
 """How a node's SuperNode is started: it runs the courier, under an account that owns no data."""
 
+import os
+import shlex
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from hanse_privacy.errors import HanseError
+from hanse_privacy.process_environment import child_environment
 
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "[::1]"})
 
@@ -59,3 +63,19 @@ def supernode_command(settings: CourierSettings) -> list[str]:
         "--node-config",
         f'partner="{settings.partner}" vault-socket="{settings.socket}" vault-timeout-s={settings.vault_timeout_s}',
     ]
+
+
+def supernode_environment(home: Path) -> Mapping[str, str]:
+    """Prepare the courier's folder and return the SuperNode's environment.
+
+    SuperExec starts ``flwr-clientapp`` by name for every message: the folder holds one of that name that
+    starts :mod:`hanse_client.flower.message_process`, and comes first on the path.
+    """
+    programs = home.resolve() / "bin"
+    programs.mkdir(parents=True, exist_ok=True)
+    program = programs / "flwr-clientapp"
+    python = shlex.quote(sys.executable)
+    program.write_text(f'#!/bin/sh\nexec {python} -m hanse_client.flower.message_process "$@"\n', encoding="utf-8")
+    program.chmod(0o700)
+    environment = child_environment(flower_home=home)
+    return environment | {"PATH": os.pathsep.join([str(programs), environment["PATH"]])}

@@ -145,6 +145,18 @@ def require_allowed(policy: Policy, proposal: RunProposal) -> None:
         )
 
 
+def cohort_floor(policy: Policy, proposal: RunProposal) -> int:
+    """Return the smallest cohort that a round may use: the policy's floor, doubled until it reaches the proposal's.
+
+    A centre that could choose the floor freely would learn the exact size of a cohort by trying; this
+    way it learns at most between which two doublings of the partner's own floor it lies.
+    """
+    floor = policy.limits.minimum_cohort
+    while floor < proposal.minimum_cohort:
+        floor *= 2
+    return floor
+
+
 def _roster_faults(policy: Policy, proposal: RunProposal) -> list[str]:
     faults = []
     for entry in proposal.roster:

@@ -23,7 +23,7 @@ from hanse_client.vault.vault import Vault, VaultParts
 from hanse_consent.client import ConsentClient
 from hanse_models.catalogue import load_catalogue
 from hanse_privacy.identity import SigningKey
-from hanse_privacy.ledger import PrivacyLedger
+from hanse_privacy.ledger import LedgerUnusableError, PrivacyLedger
 from hanse_privacy.randomness import SystemRandomness
 
 
@@ -57,12 +57,14 @@ def assemble(home: NodeHome, policy: Policy) -> Vault:
             f"policy.toml pins another key for {policy.node.partner} than the one in keys/node.key.",
             "Put this node's own public key there (hanse node keygen printed it).",
         )
+    ledger, register = PrivacyLedger(home.ledger, cap=policy.cap), RunRegister(home.runs)
+    require_complete(ledger, register)
     return Vault(
         VaultParts(
             policy=policy,
             key=key,
-            ledger=PrivacyLedger(home.ledger, cap=policy.cap),
-            register=RunRegister(home.runs),
+            ledger=ledger,
+            register=register,
             consent=ConsentClient(
                 policy.consent.url, policy.node.partner, key, policy.consent_key, policy.consent.timeout_s
             ),
@@ -71,6 +73,26 @@ def assemble(home: NodeHome, policy: Policy) -> Vault:
             clock=lambda: datetime.now(tz=UTC),
         )
     )
+
+
+def require_complete(ledger: PrivacyLedger, register: RunRegister) -> None:
+    """Refuse a ledger that lacks a round which the register says was answered: it was lost, or is an older copy.
+
+    Raises:
+        LedgerUnusableError: If it does.
+    """
+    paid = {(entry.run, entry.round) for entry in ledger.entries()}
+    missing = [
+        f"round {record.round} of {known.run}"
+        for known in register.runs()
+        for record in register.rounds(known.run)
+        if (record.run, record.round) not in paid
+    ]
+    if missing:
+        raise LedgerUnusableError(
+            f"The ledger lacks {len(missing)} rounds that were answered, such as {missing[0]}.",
+            "It was lost or replaced by an older copy: restore the newest one; until then this vault releases nothing.",
+        )
 
 
 def serve(home: NodeHome, *, console: Console) -> None:
@@ -85,11 +107,19 @@ def serve(home: NodeHome, *, console: Console) -> None:
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
     home.require_private()
     policy = load_policy(home.policy)
-    report = load_export(home, policy)
-    vault = assemble(home, policy)
+    # The socket first: it tells whether another vault serves this folder, before anything is replaced.
     socket = VaultSocket(
         home.root / policy.node.socket, group=policy.node.courier_group, accounts=policy.node.courier_accounts
     )
+    try:
+        _serve_on(socket, home=home, policy=policy, console=console)
+    finally:
+        socket.close()
+
+
+def _serve_on(socket: VaultSocket, *, home: NodeHome, policy: Policy, console: Console) -> None:
+    report = load_export(home, policy)
+    vault = assemble(home, policy)
     if not policy.node.courier_accounts:
         account = pwd.getpwuid(os.getuid()).pw_name
         console.print(f"One account ({account}) for vault and courier: the boundary between them is NOT in force here.")
@@ -106,5 +136,3 @@ def serve(home: NodeHome, *, console: Console) -> None:
         socket.serve_forever(vault.handle)
     except KeyboardInterrupt:
         return
-    finally:
-        socket.close()

@@ -10,9 +10,11 @@ from typing import Protocol
 
 import msgspec
 
+from hanse_client.vault.admission import Admissions, RefusedError, WaitingForApprovalError
 from hanse_client.vault.operations import CohortData, Work, customer_batches, parse_work
-from hanse_client.vault.policy import Policy, require_allowed
-from hanse_client.vault.run_register import Admission, RegisteredRun, RoundRecord, RunRegister
+from hanse_client.vault.policy import Policy, cohort_floor
+from hanse_client.vault.run_register import RoundRecord, RunRegister
+from hanse_consent.errors import ConsentRefusedError
 from hanse_privacy.errors import HanseError, SignatureInvalidError
 from hanse_privacy.identity import SigningKey
 from hanse_privacy.ledger import PrivacyLedger, RoundAlreadyPaidError
@@ -39,20 +41,6 @@ _log = logging.getLogger(__name__)
 VAULT_FAILED = "VAULT_FAILED"
 """Reason code where something unforeseen went wrong inside."""
 _VAULT_FAILED_EXPLANATION = "The vault failed; its owner finds the reason in its own log."
-
-
-class RefusedError(HanseError):
-    """The vault will not do what was asked; the reason has a code of its own."""
-
-    def __init__(self, code: str, what: str, mend: str) -> None:
-        super().__init__(what, mend)
-        self.reason = code
-
-
-class WaitingForApprovalError(HanseError):
-    """A person at the partner has not decided yet."""
-
-    code = "WAITING_FOR_APPROVAL"
 
 
 class UnsafeRandomnessError(HanseError):
@@ -109,6 +97,13 @@ class Vault:
             )
         self._parts = parts
         self._partner = parts.policy.node.partner
+        self._admissions = Admissions(
+            policy=parts.policy,
+            ledger=parts.ledger,
+            register=parts.register,
+            catalogue_digest=parts.data.catalogue_digest,
+            clock=parts.clock,
+        )
         self._lock = threading.Lock()
 
     def handle(self, letter: bytes) -> bytes:
@@ -138,6 +133,10 @@ class Vault:
             outcome, reason, explanation = Outcome.WAITING, error.code, error.what
         except RefusedError as error:
             outcome, reason, explanation = Outcome.REFUSED, error.reason, f"{error.what} {error.mend}"
+        except ConsentRefusedError as error:
+            # Its words are the consent service's; only the code goes on to the centre.
+            outcome, reason = Outcome.REFUSED, error.code
+            explanation = f"The consent service refused ({error.refusal_code})."
         except HanseError as error:
             outcome, reason, explanation = Outcome.REFUSED, error.code, f"{error.what} {error.mend}"
         except Exception as error:  # noqa: BLE001 - fail closed, whatever it was, and tell the outside nothing of it
@@ -166,9 +165,9 @@ class Vault:
 
     def _perform(self, instruction: Instruction) -> bytes:
         if instruction.operation == "admit" and instruction.operation_version == 1:
-            self._admit(instruction, decode(instruction.parameters, AdmitParameters).signed_proposal)
+            self._admissions.admit(instruction, decode(instruction.parameters, AdmitParameters).signed_proposal)
             return b""
-        proposal = self._admitted_proposal(instruction)
+        proposal = self._admissions.admitted(instruction)
         step = proposal.step_of(instruction.round)
         if step is None:
             raise RefusedError(
@@ -184,66 +183,6 @@ class Vault:
         )
         return self._release(proposal, work, round_number=instruction.round)
 
-    def _admit(self, instruction: Instruction, signed_proposal: bytes) -> None:
-        proposal = RunProposal.verify(signed_proposal, key=self._parts.policy.centre_key)
-        if (proposal.run, proposal.digest) != (instruction.run, instruction.proposal) or instruction.round != 0:
-            raise RefusedError(
-                "PROPOSAL_MISMATCH", "The letter and its proposal name different runs.", "Send it again."
-            )
-        self._require_not_expired(proposal)
-        require_allowed(self._parts.policy, proposal)
-        if proposal.catalogue != self._parts.data.catalogue_digest():
-            raise RefusedError(
-                "CATALOGUE_DIFFERS",
-                f"{self._partner} read its export with another version of the league's catalogue.",
-                "Bring the same catalogue folder to both, and restart the vault.",
-            )
-        known = self._parts.register.find(proposal.run)
-        if known is None:
-            self._parts.ledger.require_room_for(proposal.events(), run=proposal.run)
-            waiting = self._parts.policy.limits.ask_a_person
-            self._parts.register.enter(
-                RegisteredRun(
-                    run=proposal.run,
-                    digest=proposal.digest,
-                    signed_proposal=signed_proposal,
-                    state=Admission.WAITING if waiting else Admission.ADMITTED,
-                )
-            )
-            known = self._parts.register.find(proposal.run)
-        self._require_admitted(known, instruction)
-
-    def _require_admitted(self, known: RegisteredRun | None, instruction: Instruction) -> RegisteredRun:
-        if known is None:
-            raise RefusedError("RUN_NOT_ADMITTED", f"Run {instruction.run} was not admitted here.", "Propose it first.")
-        if known.digest != instruction.proposal:
-            raise RefusedError(
-                "PROPOSAL_CHANGED",
-                f"Run {instruction.run} was proposed here with other terms.",
-                "Changed terms are a new run with a new name.",
-            )
-        if known.state is Admission.WAITING:
-            raise WaitingForApprovalError(
-                f"{self._partner} asks a person before each run.", f"There: hanse node approve {instruction.run}"
-            )
-        if known.state is Admission.REFUSED:
-            raise RefusedError(
-                "REFUSED_BY_OWNER", f"{self._partner}'s owner refused run {instruction.run}.", "Speak with the partner."
-            )
-        return known
-
-    def _admitted_proposal(self, instruction: Instruction) -> RunProposal:
-        known = self._require_admitted(self._parts.register.find(instruction.run), instruction)
-        proposal = RunProposal.verify(known.signed_proposal, key=self._parts.policy.centre_key)
-        # Again, and not only at admission: the owner may have tightened the policy since.
-        require_allowed(self._parts.policy, proposal)
-        self._require_not_expired(proposal)
-        return proposal
-
-    def _require_not_expired(self, proposal: RunProposal) -> None:
-        if self._parts.clock() >= proposal.expires_at:
-            raise RefusedError("PROPOSAL_EXPIRED", f"The proposal of run {proposal.run} has expired.", "Propose anew.")
-
     def _release(self, proposal: RunProposal, work: Work, *, round_number: int) -> bytes:
         self._require_next_round(proposal.run, round_number)
         manifest = self._parts.consent.cohort_manifest(
@@ -257,9 +196,8 @@ class Vault:
             )
         )
         cohort = self._parts.data.known(manifest.customers)
-        floor = max(proposal.minimum_cohort, self._parts.policy.limits.minimum_cohort)
+        floor = cohort_floor(self._parts.policy, proposal)
         if len(cohort) < floor:
-            # The exact number is protected like any other statistic.
             raise RefusedError(
                 "COHORT_TOO_SMALL",
                 f"{self._partner} has fewer than {floor} customers who may be used for {work.step.purpose}.",

@@ -1,0 +1,118 @@
+"""Admission: whether a run may do anything here at all, decided once and looked at again before every round."""
+
+from collections.abc import Callable
+from datetime import datetime
+
+from hanse_client.vault.policy import Policy, require_allowed
+from hanse_client.vault.run_register import Admission, RegisteredRun, RunRegister
+from hanse_privacy.errors import HanseError
+from hanse_privacy.ledger import PrivacyLedger
+from hanse_privacy.protocol.letters import Instruction
+from hanse_privacy.protocol.proposal import RunProposal
+
+
+class RefusedError(HanseError):
+    """The vault will not do what was asked; the reason has a code of its own."""
+
+    def __init__(self, code: str, what: str, mend: str) -> None:
+        super().__init__(what, mend)
+        self.reason = code
+
+
+class WaitingForApprovalError(HanseError):
+    """A person at the partner has not decided yet."""
+
+    code = "WAITING_FOR_APPROVAL"
+
+
+class Admissions:
+    """Holds proposals against the policy, the ledger and what the owner decided."""
+
+    def __init__(
+        self,
+        *,
+        policy: Policy,
+        ledger: PrivacyLedger,
+        register: RunRegister,
+        catalogue_digest: Callable[[], str],
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._policy = policy
+        self._ledger = ledger
+        self._register = register
+        self._catalogue_digest = catalogue_digest
+        self._clock = clock
+
+    def admit(self, instruction: Instruction, signed_proposal: bytes) -> None:
+        """Admit a run, or say why not.
+
+        Raises:
+            HanseError: If the proposal is not the centre's, breaks the policy, or would pass the cap.
+            WaitingForApprovalError: If a person has to decide first.
+        """
+        proposal = RunProposal.verify(signed_proposal, key=self._policy.centre_key)
+        if (proposal.run, proposal.digest) != (instruction.run, instruction.proposal) or instruction.round != 0:
+            raise RefusedError(
+                "PROPOSAL_MISMATCH", "The letter and its proposal name different runs.", "Send it again."
+            )
+        self._require_not_expired(proposal)
+        require_allowed(self._policy, proposal)
+        if proposal.catalogue != self._catalogue_digest():
+            raise RefusedError(
+                "CATALOGUE_DIFFERS",
+                f"{self._policy.node.partner} read its export with another version of the league's catalogue.",
+                "Bring the same catalogue folder to both, and restart the vault.",
+            )
+        known = self._register.find(proposal.run)
+        if known is None:
+            self._ledger.require_room_for(proposal.events(), run=proposal.run)
+            waiting = self._policy.limits.ask_a_person
+            self._register.enter(
+                RegisteredRun(
+                    run=proposal.run,
+                    digest=proposal.digest,
+                    signed_proposal=signed_proposal,
+                    state=Admission.WAITING if waiting else Admission.ADMITTED,
+                )
+            )
+            known = self._register.find(proposal.run)
+        self._require_admitted(known, instruction)
+
+    def _require_admitted(self, known: RegisteredRun | None, instruction: Instruction) -> RegisteredRun:
+        if known is None:
+            raise RefusedError("RUN_NOT_ADMITTED", f"Run {instruction.run} was not admitted here.", "Propose it first.")
+        if known.digest != instruction.proposal:
+            raise RefusedError(
+                "PROPOSAL_CHANGED",
+                f"Run {instruction.run} was proposed here with other terms.",
+                "Changed terms are a new run with a new name.",
+            )
+        if known.state is Admission.WAITING:
+            raise WaitingForApprovalError(
+                f"{self._policy.node.partner} asks a person before each run.",
+                f"There: hanse node approve {instruction.run}",
+            )
+        if known.state is Admission.REFUSED:
+            raise RefusedError(
+                "REFUSED_BY_OWNER",
+                f"{self._policy.node.partner}'s owner refused run {instruction.run}.",
+                "Speak with the partner.",
+            )
+        return known
+
+    def admitted(self, instruction: Instruction) -> RunProposal:
+        """Return the proposal that the instruction's run was admitted with.
+
+        Raises:
+            RefusedError: If it was not admitted, on these terms, or no longer is.
+        """
+        known = self._require_admitted(self._register.find(instruction.run), instruction)
+        proposal = RunProposal.verify(known.signed_proposal, key=self._policy.centre_key)
+        # Again, and not only at admission: the owner may have tightened the policy since.
+        require_allowed(self._policy, proposal)
+        self._require_not_expired(proposal)
+        return proposal
+
+    def _require_not_expired(self, proposal: RunProposal) -> None:
+        if self._clock() >= proposal.expires_at:
+            raise RefusedError("PROPOSAL_EXPIRED", f"The proposal of run {proposal.run} has expired.", "Propose anew.")
