@@ -38,7 +38,7 @@ def keygen(home: HomeOption) -> None:
 
 @app.command()
 def doctor(
-    home: HomeOption,
+    home: HomeOption = Path(),
     contract: Annotated[Path | None, typer.Option(help="A contract, if not the policy's.")] = None,
     catalogue: Annotated[Path | None, typer.Option(help="The league's catalogue folder, if not the policy's.")] = None,
 ) -> None:
