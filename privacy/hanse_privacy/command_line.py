@@ -27,12 +27,16 @@ _EXTRAS = {"demo": "demo", "node": "node", "consent": "consent", "league": "serv
 
 def _missing(name: str) -> Callable[[], Never]:
     def say() -> Never:
-        Console(stderr=True, soft_wrap=True).print(
-            f"The role '{name}' is not installed here. Install it with: pip install 'hanse\\[{_EXTRAS[name]}]'"
-        )
+        _say_not_installed(name)
         raise typer.Exit(2)
 
     return say
+
+
+def _say_not_installed(name: str) -> None:
+    Console(stderr=True, soft_wrap=True).print(
+        f"The role '{name}' is not installed here. Install it with: pip install 'hanse\\[{_EXTRAS[name]}]'"
+    )
 
 
 def _add_role(application: typer.Typer, name: str, point: EntryPoint | None) -> None:
@@ -78,6 +82,12 @@ def main() -> None:
             f"[bold red]{error.what}[/] {error.mend} [dim]\\[{error.code}][/]", highlight=False
         )
         sys.exit(error.exit_code)
+    except ModuleNotFoundError as error:
+        # Commands import what they need when they run.
+        if asked not in _EXTRAS or (error.name or "").startswith("hanse_"):
+            raise
+        _say_not_installed(asked)
+        sys.exit(2)
     except OSError as error:
         where = f" ({error.filename})" if error.filename else ""
         Console(stderr=True, soft_wrap=True).print(

@@ -51,6 +51,27 @@ def test_no_two_partners_share_a_customer_identifier(demo):
     assert not seen & {household for (household,) in households}
 
 
+def test_no_two_vaults_share_a_customer_identifier(demo, tmp_path):
+    """What a vault keeps is under its own key: not even the same card number would meet, and no card is in it."""
+    folder, report = demo
+    catalogue = load_catalogue(folder / "league/catalogue")
+    cards = {card for (card,) in duckdb.sql(f"SELECT card FROM '{report.mapping}'").fetchall()}
+    seen: set[str] = set()
+    for partner in ("cedar", "dune"):
+        key = PseudonymKey.generate("k")
+        (tmp_path / partner).mkdir()
+        contract = load_contract(folder / "partners" / partner / "contract.toml")
+        ingest(contract, catalogue, key, vault=tmp_path / partner, today=date(2018, 1, 1))
+        state = tmp_path / partner / DATABASE_NAME
+        pseudonyms = set(VaultData(path=state, anchor=date(2016, 12, 26)).customers())
+        assert pseudonyms
+        assert not pseudonyms & (seen | cards)
+        assert not any(card.encode() in state.read_bytes() for card in list(cards)[:200])
+        # The very same identifiers under another partner's key share nothing, either.
+        assert not pseudonyms & set(PseudonymKey.generate("other").pseudonyms(sorted(cards)))
+        seen |= pseudonyms
+
+
 def test_mapping_lies_outside_every_partner(demo):
     folder, report = demo
     assert report.mapping.parent == folder / "visible_to_no_party"

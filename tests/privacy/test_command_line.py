@@ -59,6 +59,14 @@ def test_a_role_that_is_not_installed_is_named_with_its_extra(tmp_path: Path) ->
     assert "pip install 'hanse[consent]'" in done.stderr
 
 
+def test_a_command_that_lacks_a_library_names_the_extra(tmp_path: Path) -> None:
+    (tmp_path / "ibis.py").write_text("raise ModuleNotFoundError('No module named ibis', name='ibis')")
+    done = hanse("node", "doctor", "--contract", "a", "--catalogue", "b", PYTHONPATH=str(tmp_path))
+    assert done.returncode == 2
+    assert "pip install 'hanse[node]'" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_a_taken_port_is_named() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
