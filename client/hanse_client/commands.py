@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from hanse_client.flower.processes import CourierSettings, supernode_command, supernode_environment
-from hanse_client.vault.home import NodeHome
+from hanse_client.vault.home import NodeHome, NodeHomeError
 from hanse_client.vault.policy import load_policy
 from hanse_client.vault.run_register import Admission, RunRegister
 from hanse_privacy.identity import SigningKey
@@ -146,7 +146,10 @@ def refuse(run: str, home: HomeOption) -> None:
 def budget(home: HomeOption) -> None:
     """Show what was spent, run by run, and what the cap leaves."""
     paths = NodeHome(root=home)
-    ledger = PrivacyLedger(paths.ledger, cap=load_policy(paths.policy).cap)
+    policy = load_policy(paths.policy)
+    if not paths.ledger.exists():
+        raise NodeHomeError(f"There is no ledger in {paths.root}.", "The vault makes it when it first serves.")
+    ledger = PrivacyLedger(paths.ledger, cap=policy.cap)
     statement = ledger.statement()
     table = Table("run", "releases")
     counted: dict[str, int] = {}

@@ -30,6 +30,7 @@ from hanse_demo.workshop import Workshop
 from hanse_models.catalogue import Catalogue, load_catalogue
 from hanse_models.popularity import SharedPopularity
 from hanse_privacy.accounting import epsilon_of, total_rho
+from hanse_privacy.errors import HanseError
 from hanse_privacy.ledger import PrivacyLedger
 from hanse_privacy.protocol.proposal import ChurnEvaluationStep, ChurnGradientStep, PopularityStep
 from hanse_server.programmes import interval
@@ -46,6 +47,13 @@ ORACLE_NOTE = (
 )
 
 
+class LeagueEmptyError(HanseError):
+    """No partner has any purchase: there is nothing to evaluate."""
+
+    code = "LEAGUE_EMPTY"
+    exit_code = 2
+
+
 @dataclass(frozen=True, kw_only=True)
 class OracleView:
     """The oracle's raw evaluations, for benchmarks that pair them over noise draws."""
@@ -55,7 +63,11 @@ class OracleView:
 
 
 def read_partners(workshop: Workshop) -> dict[str, PartnerPurchases]:
-    """Read every customer of every partner, as no party of a real league can."""
+    """Read every customer of every partner, as no party of a real league can, up to the last week that all have.
+
+    Raises:
+        LeagueEmptyError: If no partner's vault holds a basket.
+    """
     week_one = workshop.league.load().week_one
     last_week = _last_week(workshop)
     return {
@@ -223,7 +235,7 @@ def _household_counts(workshop: Workshop) -> dict[int, int] | None:
 
 
 def _last_week(workshop: Workshop) -> int:
-    """The last week that any partner's vault holds."""
+    """The earliest of the vaults' last weeks: up to it, every partner has data. A vault without baskets has none."""
     week_one = workshop.league.load().week_one
     weeks: list[int] = []
     for partner in workshop.partners:
@@ -231,4 +243,6 @@ def _last_week(workshop: Workshop) -> int:
             row = connection.execute("SELECT max(day) FROM basket").fetchone()
             if row is not None and row[0] is not None:
                 weeks.append((row[0] - week_one).days // 7 + 1)
+    if not weeks:
+        raise LeagueEmptyError("No partner's vault holds a basket.", "Check the exports and ingest them again.")
     return min(weeks)

@@ -149,10 +149,18 @@ def churn_labels(basket_weeks: BasketWeeks, *, customers: int, cut: int, horizon
 
 
 def score(weights: NDArray[np.float64], features: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return each customer's modelled chance of churn, float64[customers], between 0 and 1."""
+    """Return each customer's modelled chance of churn, float64[customers], between 0 and 1.
+
+    A customer's score is the same to the last bit whoever else is scored: the sensitivity of everything
+    that is released from scores rests on it. A matrix product would not do, because its kernels add up
+    a row differently depending on how many rows there are.
+    """
     _require_shapes(weights, features)
+    margin = np.zeros(features.shape[0])
+    for column in range(features.shape[1]):
+        margin += features[:, column] * weights[column]
     # The hyperbolic tangent neither overflows nor warns, whatever a noisy model says.
-    return 0.5 * (1.0 + np.tanh(0.5 * (features @ weights)))
+    return 0.5 * (1.0 + np.tanh(0.5 * margin))
 
 
 def customer_gradients(

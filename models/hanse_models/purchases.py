@@ -1,8 +1,8 @@
 """A shop's purchases as the models take them: added up by customer, item and week.
 
 Customers are rows 0 to ``customers - 1`` (whoever calls keeps the list of pseudonyms in that order);
-items are places in the league's public catalogue; weeks are those of
-:class:`hanse_models.calendar.Calendar`. Rows may come in any order, each key once. Arrays are taken
+items are places in the league's public catalogue; weeks are counted from the first day of week 1:
+week = floor((day - week one) / 7 days) + 1. Rows may come in any order, each key once. Arrays are taken
 as read-only views; integers may come in any integer type and are narrowed only if every value fits.
 """
 

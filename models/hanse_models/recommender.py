@@ -90,43 +90,6 @@ def recommend_scores(
     )
 
 
-def own_history_scores(
-    history: PurchaseHistory, *, week: int, half_life_weeks: float = 20.0, customers_per_chunk: int = 1024
-) -> Iterator[ScoredCustomers]:
-    """Score items by a customer's own decayed rate alone: nothing shared, so nothing to say about new items.
-
-    Returns:
-        All customers in row order, chunk by chunk; a customer with no basket has zeros only.
-    """
-    require_at_least(1, customers_per_chunk=customers_per_chunk)
-    past = decayed_purchases(history, week=week, half_life_weeks=half_life_weeks)
-    # A customer with no basket has no purchase either: 0 / 1.
-    baskets = np.where(past.baskets > 0, past.baskets, 1.0)
-    return (
-        ScoredCustomers(
-            customers=customers,
-            scores=dense_rows(past.items, customers) / baskets[customers, np.newaxis],
-        )
-        for customers in _chunks(history.customers, customers_per_chunk)
-    )
-
-
-def popularity_scores(
-    popularity: SharedPopularity, *, customers: int, customers_per_chunk: int = 1024
-) -> Iterator[ScoredCustomers]:
-    """Score items by how many customers ever bought them, the same for every customer: no personal part.
-
-    Returns:
-        All customers in row order, chunk by chunk.
-    """
-    require_at_least(1, customers_per_chunk=customers_per_chunk)
-    score = popularity.explore_score()
-    return (
-        ScoredCustomers(customers=rows, scores=np.broadcast_to(score, (len(rows), popularity.items)))
-        for rows in _chunks(customers, customers_per_chunk)
-    )
-
-
 def _posterior(
     bought: NDArray[np.float64], baskets: NDArray[np.float64], popularity: SharedPopularity, strength: float
 ) -> NDArray[np.float64]:

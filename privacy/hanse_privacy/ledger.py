@@ -67,11 +67,6 @@ class BudgetStatement:
     spent_epsilon: float
     releases: int
 
-    @property
-    def remaining_epsilon(self) -> float:
-        """How far the spent ε is from the cap; the loss of further releases does not simply add to it."""
-        return max(0.0, self.cap.epsilon - self.spent_epsilon)
-
 
 class PrivacyLedger:
     """The ledger of one vault, in a SQLite file of its own (full synchronisation, one writer).

@@ -6,23 +6,15 @@ from enum import StrEnum
 from hanse_privacy.validation import require_positive, require_probability
 
 
-class NeighbouringRelation(StrEnum):
-    """Which two data sets a guarantee makes hard to tell apart."""
-
-    ADD_OR_REMOVE_ONE = "add-or-remove-one"
-
-
 class PrivacyUnit(StrEnum):
-    """One unit is what may differ between two neighbouring data sets."""
+    """One unit is what may differ between two neighbouring data sets: one of them has it, the other has not.
+
+    The neighbouring relation is add-or-remove-one for every unit.
+    """
 
     CUSTOMER_AT_ONE_PARTNER = "customer-at-one-partner"
     """Everything that one partner holds about one of its customers. A person who shops at k partners is
     k units: what the league learns of that person is bounded by the composition of k guarantees."""
-
-    @property
-    def relation(self) -> NeighbouringRelation:
-        """The neighbouring relation that belongs to the unit."""
-        return NeighbouringRelation.ADD_OR_REMOVE_ONE
 
 
 @dataclass(frozen=True, kw_only=True)

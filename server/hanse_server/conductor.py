@@ -37,6 +37,8 @@ from hanse_server.league import Deadlines
 from hanse_server.programmes import Programme
 
 _APPROVAL_POLL_S = 1.0
+_LARGEST_ENTRY = 2**55
+"""Bounds each entry so that no sum over a roster of up to 128 vaults can overflow."""
 
 
 class RunFailedError(HanseError):
@@ -217,4 +219,9 @@ def _vector(answer: Answer, layout: ReleaseLayout, *, partner: str) -> NDArray[n
         raise LetterMalformedError(
             f"{partner} released {len(data)} bytes, not {8 * layout.size}.", "Both ends must run the same Hanse."
         )
-    return np.frombuffer(data, dtype="<i8").astype(np.int64)
+    vector = np.frombuffer(data, dtype="<i8").astype(np.int64)
+    if (vector > _LARGEST_ENTRY).any() or (vector < -_LARGEST_ENTRY).any():
+        raise LetterMalformedError(
+            f"{partner} released a value that no number of customers could add up to.", "Speak with the partner."
+        )
+    return vector

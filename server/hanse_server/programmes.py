@@ -98,7 +98,7 @@ class ChurnProgramme:
         if not isinstance(step, ChurnGradientStep):
             return replace(self, histogram=blocks["histogram"])
         customers = float(blocks["customers"][0]) if "customers" in blocks else self.customers
-        # A noisy count can fall below any real one; the floors are public and certain.
+        # A noisy count can fall near zero, and the step would then run away; the stated floors are public.
         floor = float(self.proposal.minimum_cohort * len(self.proposal.roster))
         divisor = max(customers or 0.0, floor)
         return replace(self, state=self.descent.step(self.state, blocks["gradient"], divisor), customers=customers)

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from hanse_privacy.errors import HanseError
 from hanse_privacy.protocol.proposal import RunProposal
-from hanse_server.conductor import Conductor, Transport
+from hanse_server.conductor import Conductor, RunFailedError, Transport
 from hanse_server.league import LeagueHome, RunFolder
 from hanse_server.programmes import programme_for
 
@@ -23,6 +23,8 @@ def conduct_run(home: LeagueHome, *, run: str, transport: Transport) -> None:
         HanseError: If the run failed (the journal has said so).
     """
     folder = RunFolder(home, run)
+    if folder.result() is not None:
+        raise RunFailedError(f"Run {run} has its result already.", "A run is made once: propose a new one.")
     started = time.monotonic()
     try:
         league, key = home.load(), home.key()
@@ -48,7 +50,7 @@ def conduct_run(home: LeagueHome, *, run: str, transport: Transport) -> None:
                 "proposal": proposal.digest,
                 "partners": list(proposal.partners()),
                 "unit": proposal.unit.value,
-                "epsilon": proposal.cost_epsilon(),
+                "epsilon_of_proposal": proposal.cost_epsilon(),
                 "epsilon_stated": proposal.epsilon,
                 "delta": proposal.delta,
                 "metrics_share": proposal.metrics_share(),

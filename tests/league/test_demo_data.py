@@ -1,10 +1,12 @@
 """The demo's own data: four exports that share nothing, and contracts that read them."""
 
 import shutil
+import tomllib
 from datetime import date
 from pathlib import Path
 
 import duckdb
+import pandas as pd
 import pytest
 
 from hanse_client.data.contract import load_contract
@@ -16,10 +18,10 @@ from hanse_demo import complete_journey
 from hanse_demo.complete_journey import DemoDataMissingError, cut, data_folder
 from hanse_demo.cutting import PartnerName
 from hanse_demo.public_catalogue import EXCLUDED_DEPARTMENTS
-from hanse_models.calendar import Calendar
 from hanse_models.catalogue import load_catalogue
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
+WEEK_ONE = date(2016, 12, 26)
 CUSTOMER_COLUMN = {
     "alder/export/sales-*.parquet": "card_no",
     "birch/export/receipts.parquet": "member",
@@ -63,7 +65,7 @@ def test_no_two_vaults_share_a_customer_identifier(demo, tmp_path):
         contract = load_contract(folder / "partners" / partner / "contract.toml")
         ingest(contract, catalogue, key, vault=tmp_path / partner, today=date(2018, 1, 1))
         state = tmp_path / partner / DATABASE_NAME
-        pseudonyms = set(VaultData(path=state, anchor=date(2016, 12, 26)).customers())
+        pseudonyms = set(VaultData(path=state, anchor=WEEK_ONE).customers())
         assert pseudonyms
         assert not pseudonyms & (seen | cards)
         assert not any(card.encode() in state.read_bytes() for card in list(cards)[:200])
@@ -118,6 +120,17 @@ def test_contract_reads_the_export_without_a_finding_that_matters(demo, partner)
     assert examine(contract, catalogue, today=date(2018, 1, 1)).errors == ()
 
 
+def test_week_one_reproduces_the_week_column_of_the_data():
+    """On every line: days are local to New York (the data's timestamps are in UTC), weeks begin on Monday."""
+    lines = pd.read_parquet(data_folder() / "transactions.parquet", columns=["week", "transaction_timestamp"])
+    local = lines.transaction_timestamp.dt.tz_localize("UTC").dt.tz_convert("America/New_York")
+    days = local.dt.tz_localize(None).dt.normalize()
+    assert len(lines) == 1_469_307
+    assert ((days - pd.Timestamp(WEEK_ONE)).dt.days // 7 + 1 == lines.week).all()
+    league = tomllib.loads((EXAMPLES / "complete_journey/league/league.toml").read_text(encoding="utf-8"))
+    assert league["week_one"] == WEEK_ONE
+
+
 def test_vault_of_birch_counts_what_the_source_holds(demo, tmp_path):
     """Weeks, baskets and money, from the package's own week column, past the export and the contract."""
     folder, report = demo
@@ -126,11 +139,10 @@ def test_vault_of_birch_counts_what_the_source_holds(demo, tmp_path):
     ingest(contract, load_catalogue(folder / "league/catalogue"), key, vault=tmp_path, today=date(2018, 1, 1))
     cards = dict(duckdb.sql(f"SELECT card, household FROM '{report.mapping}' WHERE partner = 'birch'").fetchall())
     cohort = sorted(cards)[:50]
-    anchor = Calendar(origin=date(2017, 1, 1)).anchor
     history = (
-        VaultData(path=tmp_path / DATABASE_NAME, anchor=anchor)
+        VaultData(path=tmp_path / DATABASE_NAME, anchor=WEEK_ONE)
         .history(key.pseudonyms(cohort), last_week=53)
-        .history.basket_weeks
+        .basket_weeks
     )
     data = data_folder()
     departments = ", ".join(f"'{department}'" for department in EXCLUDED_DEPARTMENTS)

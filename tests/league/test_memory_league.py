@@ -53,7 +53,7 @@ def test_both_runs_release_what_their_proposals_say(league: MemoryLeague) -> Non
 
 def test_the_printed_epsilon_is_that_of_the_recorded_events(league: MemoryLeague) -> None:
     churn = league.propose("churn.toml")
-    printed = league.conduct(churn)["epsilon"]
+    printed = league.conduct(churn)["epsilon_of_proposal"]
     events = [entry.event for entry in ledger_of(league, "north").entries() if entry.run == churn.run]
     assert len(events) == churn.rounds
     recomputed = epsilon_of(events, delta=churn.delta)
@@ -131,7 +131,16 @@ def test_a_run_above_the_cap_is_refused_before_its_first_round(league: MemoryLea
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        (('"churn-training", ', ""), "purpose churn-training is not allowed"),
+        (
+            ('purposes = ["churn-training"]', 'purposes = ["model-evaluation"]'),
+            "purpose churn-training is not allowed for churn-gradient",
+        ),
+        (
+            ('["model-evaluation"], lowest_tier = "basic"', '["model-evaluation"], lowest_tier = "standard"'),
+            "tier basic is below standard for churn-evaluation",
+        ),
+        (("churn-gradient = {", "another = {"), "operation churn-gradient is not allowed"),
+        (("week_one = 2024-12-30", "week_one = 2024-12-31"), "week 1 begins on 2024-12-30"),
         (("minimum_partners = 2", "minimum_partners = 3"), "2 partners, at least 3 needed"),
         (("run_epsilon = 3.0", "run_epsilon = 0.9"), "above 0.9 for one run"),
         (('highest_tier = "standard"', 'highest_tier = "basic"'), "tier standard is above basic"),

@@ -5,6 +5,7 @@ import math
 from collections import Counter, defaultdict
 from datetime import date, timedelta
 from fractions import Fraction
+from pathlib import Path
 
 import duckdb
 import numpy as np
@@ -12,6 +13,7 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from hanse_client.data.queries import VaultData
+from hanse_demo.collecting import LeagueEmptyError, read_partners
 from hanse_demo.oracle import (
     RecommendationWindow,
     ReleaseClips,
@@ -23,6 +25,7 @@ from hanse_demo.oracle import (
     multiple_partners,
     own_popularity,
 )
+from hanse_demo.workshop import lay_out
 from hanse_models.churn import WEIGHTS, churn_features, churn_labels, eligible, fit_locally, score
 from hanse_models.popularity import SharedPopularity, exact_popularity
 from hanse_models.ranking_metrics import RankingView
@@ -30,6 +33,7 @@ from hanse_privacy.accounting import ReleaseEvent, epsilon_of
 from hanse_privacy.errors import InvalidValueError
 from hanse_privacy.release import BlockLayout, ReleaseLayout, sum_customers
 
+OWN_DATA = Path(__file__).parents[2] / "examples/own_data"
 WEEK_ONE = date(2016, 12, 26)
 ITEMS = 30
 WINDOW = RecommendationWindow(last_week=20, target_weeks=4, half_life_weeks=8)
@@ -64,7 +68,8 @@ def write_vault(path, receipts):
         " catalogue_items INTEGER, pseudonym_key_id VARCHAR)"
     )
     connection.execute("INSERT INTO origin VALUES (1, 'dune', 'x', ?, 'k')", [ITEMS])
-    connection.executemany("INSERT INTO customer VALUES (?)", [[c] for c in sorted({r[0] for r in receipts})])
+    for customer in sorted({receipt[0] for receipt in receipts}):
+        connection.execute("INSERT INTO customer VALUES (?)", [customer])
     for number, (customer, day, store, items) in enumerate(receipts, start=1):
         connection.execute("INSERT INTO basket VALUES (?, ?, ?, ?, 10, 1)", [number, customer, day, store])
         for item in items:
@@ -135,13 +140,32 @@ def test_all_baskets_are_what_a_run_reads(purchases, vault) -> None:
         np.testing.assert_array_equal(found.items, expected.items)
 
 
+def test_partners_are_read_up_to_the_last_week_that_all_have(tmp_path) -> None:
+    with lay_out(OWN_DATA, tmp_path / "demo") as workshop:
+        first = workshop.league.load().week_one
+        for partner, weeks in zip(workshop.partners, (5, 3), strict=True):
+            receipts = [("a", first + timedelta(weeks=week, days=6), "S0", {1}) for week in range(weeks)]
+            write_vault(workshop.node(partner).purchases, receipts)
+        for read in read_partners(workshop).values():
+            assert read.last_week == 3
+            assert read.history.basket_weeks.week.tolist() == [1, 2, 3]
+
+
+def test_a_league_without_a_purchase_is_refused(tmp_path) -> None:
+    with lay_out(OWN_DATA, tmp_path / "demo") as workshop:
+        for partner in workshop.partners:
+            write_vault(workshop.node(partner).purchases, [])
+        with pytest.raises(LeagueEmptyError, match="ingest them again"):
+            read_partners(workshop)
+
+
 def test_own_sums_leave_the_fold_out(purchases, vault, consented) -> None:
     members = purchases.members(consented)
     found = own_popularity(customer_vectors(purchases, window=WINDOW), members=members)
     data = VaultData(path=vault, anchor=WEEK_ONE)
     for without, sums in [(None, found.everybody), *enumerate(found.without_fold)]:
         cohort = sorted(customer for customer in consented if fold_of(customer) != without)
-        expected = exact_popularity(data.history(cohort, last_week=20).history, week=20)
+        expected = exact_popularity(data.history(cohort, last_week=20), week=20)
         np.testing.assert_allclose(sums.rate, expected.rate, atol=1e-9)
         np.testing.assert_allclose(sums.breadth, expected.breadth)
         assert sums.customers == expected.customers
@@ -223,7 +247,7 @@ def test_recall_equals_the_loops(purchases, vault, receipts, consented, kind) ->
     data = VaultData(path=vault, anchor=WEEK_ONE)
 
     def sums(chosen):
-        return exact_popularity(data.history(chosen, last_week=20).history, week=20)
+        return exact_popularity(data.history(chosen, last_week=20), week=20)
 
     def without(fold):
         others = [customer for customer in cohort if fold_of(customer) != fold]
@@ -330,7 +354,7 @@ def test_churn_equals_a_fit_from_the_vaults_own_queries(two_partners, vault, con
     data = VaultData(path=vault, anchor=WEEK_ONE)
 
     def cases(cohort, cut):
-        activity = data.history(cohort, last_week=cut + 6).history.basket_weeks
+        activity = data.history(cohort, last_week=cut + 6).basket_weeks
         features = churn_features(activity, data.breadth(cohort, last_week=cut), customers=len(cohort), cut=cut)
         known = eligible(activity, customers=len(cohort), cut=cut)
         return features[known], churn_labels(activity, customers=len(cohort), cut=cut, horizon_weeks=6)[known]

@@ -18,7 +18,7 @@ from hanse_demo.report.numbers import (
     duration,
     epsilon,
     estimate_text,
-    interval_share,
+    interval_decimal,
     memory,
     one_in,
     percent,
@@ -509,7 +509,8 @@ def test_numbers_are_for_people() -> None:
     assert [duration(value) for value in (8.42, 59.6, 187.3)] == ["8.4\xa0s", "1\xa0min 0\xa0s", "3\xa0min 7\xa0s"]
     assert [memory(value) for value in (812.4, 2381.4)] == ["812\xa0MB", "2.38\xa0GB"]
     assert estimate_text(Estimate(value=0.5, standard_error=None, customers=3)).startswith("0.500 ")
-    assert "no interval" in interval_share(Interval(value=0.5, low=None, high=None))
+    assert interval_decimal(Interval(value=0.5, low=None, high=None)).startswith("0.500 ")
+    assert "no interval" in interval_decimal(Interval(value=0.5, low=None, high=None))
 
 
 def test_markup_escapes_all_that_is_not_markup() -> None:

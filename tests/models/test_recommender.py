@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hanse_models.popularity import SharedPopularity, breadth_vectors, exact_popularity, rate_vectors
-from hanse_models.recommender import RecommenderSettings, own_history_scores, popularity_scores, recommend_scores
+from hanse_models.recommender import RecommenderSettings, recommend_scores
 from hanse_privacy.errors import InvalidValueError
 
 CUSTOMERS, ITEMS, LAST_WEEK = 5, 6, 9
@@ -88,12 +88,9 @@ def test_posterior_equals_the_loops(make_history, lines, week, rate, breadth, cu
             customers_per_chunk=chunk,
         )
     )
-    own = gather(own_history_scores(history, week=week, half_life_weeks=4.0, customers_per_chunk=chunk))
     for customer in range(CUSTOMERS):
         expected = slow_posterior(lines, customer, week, popularity, 4.0, strength)
         np.testing.assert_allclose(scores[customer], expected, rtol=1e-12, atol=1e-15)
-        total, held = slow_decay(lines, customer, week, 4.0)
-        np.testing.assert_allclose(own[customer], [x / total if total else 0.0 for x in held], rtol=1e-12)
 
 
 def test_a_new_customer_is_served_in_explore_order(make_history) -> None:
@@ -132,19 +129,13 @@ def test_no_customers_no_scores(make_history) -> None:
     assert rate_vectors(empty, week=5).shape == (0, ITEMS)
 
 
-def test_popularity_ranks_by_breadth_for_everybody() -> None:
-    popularity = SharedPopularity(rate=np.zeros(3), breadth=np.array([1.0, -2.0, 5.0]), customers=0.0)
-    scores = np.vstack([part.scores for part in popularity_scores(popularity, customers=3, customers_per_chunk=2)])
-    assert scores.tolist() == [[1.0, -2.0, 5.0]] * 3
-
-
 def test_bad_arguments_are_refused_before_the_first_chunk(make_history) -> None:
     history = make_history({}, 1, ITEMS)
     short = SharedPopularity(rate=np.zeros(3), breadth=np.zeros(3), customers=1.0)
     with pytest.raises(InvalidValueError, match=r"popularity\.items is 3"):
         recommend_scores(history, week=1, popularity=short)
     with pytest.raises(InvalidValueError, match="customers_per_chunk is 0"):
-        own_history_scores(history, week=1, customers_per_chunk=0)
+        recommend_scores(history, week=1, popularity=exact_popularity(history, week=1), customers_per_chunk=0)
     with pytest.raises(InvalidValueError, match="prior_strength"):
         RecommenderSettings(prior_strength=0.0)
     with pytest.raises(InvalidValueError, match="half_life_weeks"):

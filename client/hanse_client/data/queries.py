@@ -25,27 +25,15 @@ from hanse_models.purchases import BasketWeeks, Breadth, ItemWeeks, PurchaseHist
 from hanse_privacy.validation import require
 
 _EPOCH = date(1970, 1, 1)
+_MONEY = "decimal(18, 4)"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Origin:
-    """Where the vault's data comes from."""
+    """The catalogue that the export was read with."""
 
-    partner: str
     catalogue_digest: str
     catalogue_items: int
-    pseudonym_key_id: str
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class CohortHistory:
-    """A cohort's purchases; customers are numbered by their place in the cohort that was asked for."""
-
-    history: PurchaseHistory
-    unknown_customers: int
-    """Of the cohort, how many the vault does not know; they have no purchases."""
-    baskets_before_calendar: int
-    """Baskets before week 1, which no statistic counts."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,14 +42,14 @@ class VaultData:
 
     Args:
         path: The file ``purchases.duckdb``.
-        anchor: The first day of week 1 as if it were whole (``Calendar.anchor``).
+        anchor: The first day of week 1; week = floor((day - anchor) / 7 days) + 1.
     """
 
     path: Path
     anchor: date
 
     def origin(self) -> Origin:
-        """Where the data comes from; compare the digest with the league's catalogue.
+        """What the data was read with; compare the digest with the league's catalogue.
 
         Raises:
             DataUnreadableError: If there is no database, or one of another version.
@@ -74,12 +62,17 @@ class VaultData:
         with self._open() as engine:
             return tuple(engine.table("customer").order_by("customer").to_pyarrow()["customer"].to_pylist())
 
-    def history(self, cohort: Sequence[str], *, last_week: int) -> CohortHistory:
+    def history(self, cohort: Sequence[str], *, last_week: int) -> PurchaseHistory:
         """Load the cohort's purchases of weeks 1 to ``last_week``, both included, and nobody else's.
+
+        Purchases before week 1 are in no statistic. A pseudonym that the vault does not know is an empty row.
 
         Args:
             cohort: Pseudonyms, each once.
             last_week: The last week that the run may look at.
+
+        Returns:
+            The purchases; customers are numbered by their place in ``cohort``.
 
         Raises:
             InvalidValueError: If a pseudonym occurs twice.
@@ -87,7 +80,6 @@ class VaultData:
         """
         with self._open() as engine:
             members = _members(cohort)
-            known = engine.table("customer").join(members, "customer").count()
             purchases = self._with_week(engine.table("purchase").join(members, "customer"))
             bought = (
                 purchases.filter(purchases.week.between(1, last_week))
@@ -96,23 +88,16 @@ class VaultData:
                 .order_by("number", "week", "item")
                 .to_pyarrow()
             )
-            baskets = self._with_week(engine.table("basket").join(members, "customer"))
-            early = baskets.filter(baskets.week < 1).count()
-            items = _origin(engine).catalogue_items
-            return CohortHistory(
-                history=PurchaseHistory(
-                    customers=len(cohort),
-                    items=items,
-                    item_weeks=ItemWeeks(
-                        customer=_array(bought, "number").astype(np.int32),
-                        item=_array(bought, "item").astype(np.int32),
-                        week=_array(bought, "week").astype(np.int16),
-                        baskets=_array(bought, "baskets").astype(np.int32),
-                    ),
-                    basket_weeks=self._activity(engine, members, last_week=last_week),
+            return PurchaseHistory(
+                customers=len(cohort),
+                items=_origin(engine).catalogue_items,
+                item_weeks=ItemWeeks(
+                    customer=_array(bought, "number").astype(np.int32),
+                    item=_array(bought, "item").astype(np.int32),
+                    week=_array(bought, "week").astype(np.int16),
+                    baskets=_array(bought, "baskets").astype(np.int32),
                 ),
-                unknown_customers=len(cohort) - _scalar(known),
-                baskets_before_calendar=_scalar(early),
+                basket_weeks=self._activity(engine, members, last_week=last_week),
             )
 
     def activity(self, cohort: Sequence[str], *, last_week: int) -> BasketWeeks:
@@ -132,8 +117,9 @@ class VaultData:
             .group_by("number", "week")
             .agg(
                 baskets=lambda table: table.count(),
-                value=lambda table: table.value.sum(),
-                discount=lambda table: table.discount.sum(),
+                # Decimal sums are exact, so that a customer's figures never depend on anybody else's rows.
+                value=lambda table: table.value.cast(_MONEY).sum().cast("float64"),
+                discount=lambda table: table.discount.cast(_MONEY).sum().cast("float64"),
             )
             .order_by("number", "week")
             .to_pyarrow()
@@ -184,12 +170,7 @@ def _origin(engine: Backend) -> Origin:
     row = engine.table("origin").to_pyarrow().to_pylist()[0]
     if row["schema_version"] != SCHEMA_VERSION:
         raise DataUnreadableError("The vault database is of another version.", "Ingest the export again.")
-    return Origin(
-        partner=row["partner"],
-        catalogue_digest=row["catalogue_digest"],
-        catalogue_items=row["catalogue_items"],
-        pseudonym_key_id=row["pseudonym_key_id"],
-    )
+    return Origin(catalogue_digest=row["catalogue_digest"], catalogue_items=row["catalogue_items"])
 
 
 def _members(cohort: Sequence[str]) -> ir.Table:
@@ -208,7 +189,3 @@ def _members(cohort: Sequence[str]) -> ir.Table:
 def _array(table: pa.Table, column: str) -> NDArray[Any]:
     values: NDArray[Any] = table[column].to_numpy()
     return values
-
-
-def _scalar(value: ir.IntegerScalar) -> int:
-    return int(value.to_pyarrow().as_py())

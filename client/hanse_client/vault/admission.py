@@ -57,12 +57,7 @@ class Admissions:
             )
         self._require_not_expired(proposal)
         require_allowed(self._policy, proposal)
-        if proposal.catalogue != self._catalogue_digest():
-            raise RefusedError(
-                "CATALOGUE_DIFFERS",
-                f"{self._policy.node.partner} read its export with another version of the league's catalogue.",
-                "Bring the same catalogue folder to both, and restart the vault.",
-            )
+        self._require_same_catalogue(proposal)
         known = self._register.find(proposal.run)
         if known is None:
             self._ledger.require_room_for(proposal.events(), run=proposal.run)
@@ -92,6 +87,12 @@ class Admissions:
                 f"{self._policy.node.partner} asks a person before each run.",
                 f"There: hanse node approve {instruction.run}",
             )
+        if known.state is Admission.ENDED:
+            raise RefusedError(
+                "RUN_ENDED",
+                f"Run {instruction.run} ended at {self._policy.node.partner}, whose cohort was below the floor.",
+                "Propose a new run, and let the partner's owner see it.",
+            )
         if known.state is Admission.REFUSED:
             raise RefusedError(
                 "REFUSED_BY_OWNER",
@@ -111,8 +112,18 @@ class Admissions:
         # Again, and not only at admission: the owner may have tightened the policy since.
         require_allowed(self._policy, proposal)
         self._require_not_expired(proposal)
+        # The export may have been read anew, with another catalogue.
+        self._require_same_catalogue(proposal)
         return proposal
 
     def _require_not_expired(self, proposal: RunProposal) -> None:
         if self._clock() >= proposal.expires_at:
             raise RefusedError("PROPOSAL_EXPIRED", f"The proposal of run {proposal.run} has expired.", "Propose anew.")
+
+    def _require_same_catalogue(self, proposal: RunProposal) -> None:
+        if proposal.catalogue != self._catalogue_digest():
+            raise RefusedError(
+                "CATALOGUE_DIFFERS",
+                f"{self._policy.node.partner} read its export with another version of the league's catalogue.",
+                "Bring the same catalogue folder to both, and restart the vault.",
+            )

@@ -12,11 +12,10 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from hanse_client.data.queries import CohortHistory
 from hanse_models.auc import score_histograms
-from hanse_models.churn import churn_features, churn_labels, customer_gradients, eligible, score
+from hanse_models.churn import WEIGHTS, churn_features, churn_labels, customer_gradients, eligible, score
 from hanse_models.popularity import breadth_vectors, rate_vectors
-from hanse_models.purchases import BasketWeeks, Breadth
+from hanse_models.purchases import BasketWeeks, Breadth, PurchaseHistory
 from hanse_privacy.errors import HanseError
 from hanse_privacy.protocol.letters import LetterMalformedError, NoParameters, WeightsParameters, decode
 from hanse_privacy.protocol.proposal import ChurnEvaluationStep, ChurnGradientStep, PopularityStep
@@ -36,7 +35,7 @@ class UnknownOperationError(HanseError):
 class CohortData(Protocol):
     """What operations may read: the rows of one cohort, customers numbered as in the cohort."""
 
-    def history(self, cohort: Sequence[str], *, last_week: int) -> CohortHistory:
+    def history(self, cohort: Sequence[str], *, last_week: int) -> PurchaseHistory:
         """Purchases and baskets per week up to ``last_week``."""
 
     def activity(self, cohort: Sequence[str], *, last_week: int) -> BasketWeeks:
@@ -75,6 +74,11 @@ def parse_work(
     if isinstance(step, PopularityStep):
         decode(parameters, NoParameters)
         return Work(step=step, weights=None)
+    if step.weights != WEIGHTS:
+        raise LetterMalformedError(
+            f"The proposal's model has {step.weights} weights, this installation's {WEIGHTS}.",
+            "Both ends must run the same Hanse.",
+        )
     weights = np.array(decode(parameters, WeightsParameters).weights, dtype=np.float64)
     # NaN fails the comparison, too.
     if weights.shape != (step.weights,) or not (np.abs(weights) <= LARGEST_WEIGHT).all():
@@ -115,7 +119,7 @@ def customer_batches(work: Work, *, data: CohortData, cohort: Sequence[str]) -> 
 
 
 def _popularity(step: PopularityStep, *, data: CohortData, cohort: Sequence[str]) -> Iterator[Batch]:
-    history = data.history(cohort, last_week=step.last_week).history
+    history = data.history(cohort, last_week=step.last_week)
     if history.items != step.items:
         raise LetterMalformedError(
             f"The proposal counts {step.items} items, this vault's catalogue {history.items}.",
@@ -123,11 +127,13 @@ def _popularity(step: PopularityStep, *, data: CohortData, cohort: Sequence[str]
         )
     rates = rate_vectors(history, week=step.last_week, half_life_weeks=step.half_life_weeks)
     bought = breadth_vectors(history, week=step.last_week)
+    # Who bought nothing up to the last week is no case: a zero row, in no count.
+    shopped = eligible(history.basket_weeks, customers=len(cohort), cut=step.last_week)
     for start in range(0, len(cohort), _BATCH_CUSTOMERS):
         rows = slice(start, min(start + _BATCH_CUSTOMERS, len(cohort)))
         part = rates[rows].toarray()
         yield {
             "rate": part,
             "breadth": bought[rows].toarray(),
-            "customers": np.ones((part.shape[0], 1)),
+            "customers": shopped[rows, None].astype(np.float64),
         }

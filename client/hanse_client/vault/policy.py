@@ -4,6 +4,7 @@
 proposal asks for; a proposal that asks for more is refused with the rule it breaks.
 """
 
+from datetime import date
 from pathlib import Path
 from typing import Self
 
@@ -11,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from hanse_privacy.errors import HanseError, InvalidValueError
 from hanse_privacy.identity import PublicKey
-from hanse_privacy.protocol.proposal import RunProposal
+from hanse_privacy.protocol.proposal import RunProposal, Step
 from hanse_privacy.protocol.vocabulary import PartyName, PurposeName, Tier
 from hanse_privacy.settings_files import read_settings
 from hanse_privacy.units import PrivacyBudget
@@ -52,11 +53,23 @@ class PinSection(_Section):
     partners: dict[PartyName, str]
 
 
+class OperationLimit(_Section):
+    """For what one operation may use this partner's customers."""
+
+    purposes: tuple[PurposeName, ...] = Field(min_length=1)
+    """The purposes whose grants speak of this operation: no other grant is good enough."""
+    lowest_tier: Tier
+    """The lowest tier of grants that the operation may use."""
+
+
 class LimitSection(_Section):
     """The floors and caps of this partner."""
 
-    purposes: tuple[PurposeName, ...]
+    operations: dict[str, OperationLimit]
+    """What may be done at all, by the operation's name."""
     highest_tier: Tier
+    week_one: date
+    """First day of the league's week 1: a proposal cannot choose another calendar."""
     data_categories: tuple[str, ...]
     recipients: tuple[PartyName, ...]
     countries: tuple[str, ...]
@@ -174,7 +187,9 @@ def _roster_faults(policy: Policy, proposal: RunProposal) -> list[str]:
 
 def _limit_faults(policy: Policy, proposal: RunProposal) -> list[str]:
     limits = policy.limits
-    faults = [f"purpose {purpose} is not allowed" for purpose in proposal.purposes() if purpose not in limits.purposes]
+    faults = [fault for step in proposal.steps for fault in _operation_faults(limits, step)]
+    if proposal.week_one != limits.week_one:
+        faults.append(f"week 1 begins on {proposal.week_one}, here on {limits.week_one}")
     faults += [
         f"tier {step.tier.value} is above {limits.highest_tier.value}"
         for step in proposal.steps
@@ -194,4 +209,16 @@ def _limit_faults(policy: Policy, proposal: RunProposal) -> list[str]:
         faults.append(f"epsilon {proposal.epsilon:g} is above {limits.run_epsilon:g} for one run")
     if proposal.delta > limits.delta:
         faults.append(f"delta {proposal.delta:g} is above {limits.delta:g}")
+    return faults
+
+
+def _operation_faults(limits: LimitSection, step: Step) -> list[str]:
+    allowed = limits.operations.get(step.operation)
+    if allowed is None:
+        return [f"operation {step.operation} is not allowed"]
+    faults = []
+    if step.purpose not in allowed.purposes:
+        faults.append(f"purpose {step.purpose} is not allowed for {step.operation}")
+    if step.tier.rank < allowed.lowest_tier.rank:
+        faults.append(f"tier {step.tier.value} is below {allowed.lowest_tier.value} for {step.operation}")
     return faults

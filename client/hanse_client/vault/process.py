@@ -1,5 +1,6 @@
 """The vault as a process: read the export, open the socket, serve until told to stop."""
 
+import fcntl
 import logging
 import os
 import pwd
@@ -14,7 +15,7 @@ from rich.console import Console
 from hanse_client.data.contract import load_contract
 from hanse_client.data.ingest import IngestReport, ingest
 from hanse_client.data.pseudonyms import PseudonymKey
-from hanse_client.vault.home import NodeHome
+from hanse_client.vault.home import NodeHome, NodeHomeError
 from hanse_client.vault.policy import Policy, PolicyInvalidError, load_policy
 from hanse_client.vault.purchase_store import PurchaseStore
 from hanse_client.vault.run_register import RunRegister
@@ -34,6 +35,11 @@ def load_export(home: NodeHome, policy: Policy) -> IngestReport:
         HanseError: If contract, catalogue or export are not usable; the vault keeps the data it had.
     """
     contract = load_contract(home.root / policy.node.contract)
+    if contract.contract.partner != policy.node.partner:
+        raise PolicyInvalidError(
+            f"The contract is {contract.contract.partner}'s, the policy {policy.node.partner}'s.",
+            "Name the right contract in policy.toml.",
+        )
     catalogue = load_catalogue(home.root / policy.node.catalogue)
     return ingest(
         contract,
@@ -107,6 +113,7 @@ def serve(home: NodeHome, *, console: Console) -> None:
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
     home.require_private()
     policy = load_policy(home.policy)
+    lock = _lock(home)
     # The socket first: it tells whether another vault serves this folder, before anything is replaced.
     socket = VaultSocket(
         home.root / policy.node.socket, group=policy.node.courier_group, accounts=policy.node.courier_accounts
@@ -115,13 +122,29 @@ def serve(home: NodeHome, *, console: Console) -> None:
         _serve_on(socket, home=home, policy=policy, console=console)
     finally:
         socket.close()
+        os.close(lock)
+
+
+def _lock(home: NodeHome) -> int:
+    """Hold the folder for this process alone, until it ends.
+
+    Raises:
+        NodeHomeError: If another vault serves it.
+    """
+    handle = os.open(home.ledger.with_name("vault.lock"), os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(handle)
+        raise NodeHomeError(f"Another vault serves {home.root}.", "End it first: one folder has one vault.") from error
+    return handle
 
 
 def _serve_on(socket: VaultSocket, *, home: NodeHome, policy: Policy, console: Console) -> None:
     report = load_export(home, policy)
     vault = assemble(home, policy)
-    if not policy.node.courier_accounts:
-        account = pwd.getpwuid(os.getuid()).pw_name
+    account = pwd.getpwuid(os.getuid()).pw_name
+    if set(policy.node.courier_accounts) <= {account}:
         console.print(f"One account ({account}) for vault and courier: the boundary between them is NOT in force here.")
     console.print(
         f"Vault of {policy.node.partner} is ready: {report.lines_read:,} lines read, on {policy.node.socket}",

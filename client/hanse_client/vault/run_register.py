@@ -1,6 +1,7 @@
 """What a vault remembers of runs: proposals seen, who approved, letters answered. Survives a restart."""
 
 import sqlite3
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -43,6 +44,8 @@ class Admission(StrEnum):
     WAITING = "waiting"
     ADMITTED = "admitted"
     REFUSED = "refused"
+    ENDED = "ended"
+    """A round found its cohort below the floor; the run gets no further answer."""
 
 
 class RegisterUnusableError(HanseError):
@@ -105,13 +108,12 @@ class RunRegister:
     def runs(self) -> tuple[RegisteredRun, ...]:
         """All runs, in the order in which they came."""
         rows = self._read("SELECT run, digest, signed_proposal, state FROM run ORDER BY rowid")
-        return tuple(
-            RegisteredRun(run=row[0], digest=row[1], signed_proposal=row[2], state=Admission(row[3])) for row in rows
-        )
+        return tuple(_registered(row) for row in rows)
 
     def find(self, run: str) -> RegisteredRun | None:
         """One run, or none."""
-        return next((entry for entry in self.runs() if entry.run == run), None)
+        rows = self._read("SELECT run, digest, signed_proposal, state FROM run WHERE run = ?", run)
+        return _registered(rows[0]) if rows else None
 
     def enter(self, entry: RegisteredRun) -> None:
         """Enter a new run; a run that is known keeps its first proposal."""
@@ -146,8 +148,7 @@ class RunRegister:
 
     def letters(self, run: str) -> int:
         """How many of the centre's letters about a run were received, each once."""
-        with closing(self._connect()) as connection:
-            (count,) = connection.execute("SELECT count(*) FROM letter WHERE run = ?", (run,)).fetchone()
+        ((count,),) = self._read("SELECT count(*) FROM letter WHERE run = ?", run)
         return int(count)
 
     def record_round(self, record: RoundRecord) -> None:
@@ -223,6 +224,10 @@ class _Transaction:
             raise RegisterUnusableError(
                 f"The register of runs cannot be written ({error}).", "Free disk space or mend the file."
             ) from error
+
+
+def _registered(row: Sequence[Any]) -> RegisteredRun:
+    return RegisteredRun(run=row[0], digest=row[1], signed_proposal=row[2], state=Admission(row[3]))
 
 
 def _now() -> str:

@@ -11,6 +11,7 @@ import os
 import pwd
 import socket
 import struct
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -22,6 +23,7 @@ _PEER_CREDENTIALS = struct.Struct("3i")
 _LETTER_TIMEOUT_S = 5.0
 """For a whole letter: connections are served one after another, so this is how long one can keep the next waiting."""
 _ANSWER_TIMEOUT_S = 20.0
+_PAUSE_S = 0.2
 _LONGEST_SOCKET_PATH = 107  # sun_path in unix(7), less the closing zero
 
 
@@ -43,6 +45,7 @@ class VaultSocket:
 
     def __init__(self, path: Path, *, group: str | None, accounts: tuple[str, ...]) -> None:
         self._path = path
+        self._closed = False
         self._allowed = {os.getuid(), *(_account_id(name) for name in accounts)} if accounts else {os.getuid()}
         group_id = _group_id(group) if group is not None else None
         if len(os.fsencode(path)) > _LONGEST_SOCKET_PATH:
@@ -87,9 +90,13 @@ class VaultSocket:
         while True:
             try:
                 connection, _ = self._socket.accept()
-            except OSError:
-                # Closed from another thread.
-                return
+            except OSError as error:
+                if self._closed:
+                    return
+                # Out of file handles, or a connection broken off meanwhile: the vault stays up.
+                _log.warning("a connection was not accepted: %s", error.strerror)
+                time.sleep(_PAUSE_S)
+                continue
             with connection:
                 self._serve_one(connection, handle)
 
@@ -108,6 +115,7 @@ class VaultSocket:
 
     def close(self) -> None:
         """Stop listening and remove the socket."""
+        self._closed = True
         with contextlib.suppress(OSError):
             # Wakes a thread that waits for the next connection.
             self._socket.shutdown(socket.SHUT_RDWR)

@@ -13,7 +13,7 @@ import msgspec
 from hanse_client.vault.admission import Admissions, RefusedError, WaitingForApprovalError
 from hanse_client.vault.operations import CohortData, Work, customer_batches, parse_work
 from hanse_client.vault.policy import Policy, cohort_floor
-from hanse_client.vault.run_register import RoundRecord, RunRegister
+from hanse_client.vault.run_register import Admission, RoundRecord, RunRegister
 from hanse_consent.errors import ConsentRefusedError
 from hanse_privacy.errors import HanseError, SignatureInvalidError
 from hanse_privacy.identity import SigningKey
@@ -29,12 +29,13 @@ from hanse_privacy.protocol.letters import (
     ReleaseResult,
     decode,
     open_instruction,
+    require_fresh,
     seal,
 )
 from hanse_privacy.protocol.manifest import CohortManifest, CohortRequest, cohort_root
 from hanse_privacy.protocol.proposal import RunProposal
 from hanse_privacy.randomness import RandomSource
-from hanse_privacy.release import add_noise, sum_customers
+from hanse_privacy.release import ReleaseLayout, add_noise, sum_customers
 
 _log = logging.getLogger(__name__)
 
@@ -124,6 +125,7 @@ class Vault:
         instruction, digest = open_instruction(letter, key=self._parts.policy.centre_key)
         if instruction.recipient != self._partner or instruction.sender != self._parts.policy.pins.centre:
             raise SignatureInvalidError("The letter is not addressed to this vault.", "Look at the roster.")
+        require_fresh(instruction, now=self._parts.clock())
         if not self._parts.register.remember_letter(instruction.nonce, run=instruction.run):
             raise LetterMalformedError("The letter was received before.", "A letter is answered once.")
         outcome, reason, explanation, result = Outcome.DONE, "", "", b""
@@ -198,6 +200,8 @@ class Vault:
         cohort = self._parts.data.known(manifest.customers)
         floor = cohort_floor(self._parts.policy, proposal)
         if len(cohort) < floor:
+            # Said once per run: asked again and again, it would tell when one customer comes or goes.
+            self._parts.register.decide(proposal.run, Admission.ENDED)
             raise RefusedError(
                 "COHORT_TOO_SMALL",
                 f"{self._partner} has fewer than {floor} customers who may be used for {work.step.purpose}.",
@@ -209,6 +213,21 @@ class Vault:
         self._parts.ledger.reserve(
             layout.event, run=proposal.run, round_number=round_number, operation=work.step.operation
         )
+        try:
+            return self._compute(proposal, work, round_number=round_number, layout=layout, manifest=manifest)
+        except Exception as error:
+            # What fails on the rows may know them: nothing of it is passed on.
+            _log.error("round %d of %r failed on the rows: %s", round_number, proposal.run, type(error).__name__)
+            raise RefusedError(
+                "ROUND_FAILED",
+                "The round failed after it was paid for.",
+                "The partner's owner finds the reason in the vault's own log.",
+            ) from error
+
+    def _compute(
+        self, proposal: RunProposal, work: Work, *, round_number: int, layout: ReleaseLayout, manifest: CohortManifest
+    ) -> bytes:
+        cohort = self._parts.data.known(manifest.customers)
         data = self._parts.data.in_weeks_from(proposal.week_one)
         exact = sum_customers(layout, customer_batches(work, data=data, cohort=cohort))
         vector = add_noise(layout, exact, source=self._parts.randomness)
@@ -220,7 +239,8 @@ class Vault:
                 manifest_root=manifest.root,
                 loaded_root=cohort_root(cohort),
                 customers=exact.customers,
-                clipped=", ".join(f"{name} {count}" for name, count in exact.clipped.items()),
+                clipped=", ".join(f"{name} {count}" for name, count in exact.clipped.items())
+                + f", rounded toward zero {exact.refitted}",
             )
         )
         return msgspec.msgpack.encode(ReleaseResult(vector=vector.astype("<i8").tobytes()))

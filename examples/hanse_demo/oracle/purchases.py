@@ -128,7 +128,7 @@ def load_partner(path_to_purchases_duckdb: Path, *, partner: str, week_one: date
     require_at_least(1, last_week=last_week)
     vault = VaultData(path=path_to_purchases_duckdb, anchor=week_one)
     customers = vault.customers()
-    history = vault.history(customers, last_week=last_week).history
+    history = vault.history(customers, last_week=last_week)
     return PartnerPurchases(
         partner=partner,
         customers=customers,

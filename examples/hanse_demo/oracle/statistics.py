@@ -116,9 +116,9 @@ def league_popularity(
 ) -> FoldedPopularity:
     """Return the released sums, and what the same release with the same noise had been without each fold.
 
-    Every member gave the release a clipped rate vector, a clipped breadth vector and 1 to the count
-    (also where there was nothing to give). What a fold gave is subtracted exactly, but for the
-    release's rounding to integer units.
+    Every member with a basket in the history gave the release a clipped rate vector, a clipped breadth
+    vector and 1 to the count. What a fold gave is subtracted exactly, but for the release's rounding to
+    integer units.
 
     Args:
         vectors: What every customer gives.
@@ -132,7 +132,10 @@ def league_popularity(
     items = vectors.rate.shape[1]
     require(released.items == items, name="released.items", value=released.items, bound=f"{items}, the purchases' own")
     gave = _sums_by_fold(
-        vectors, _clipped(vectors.rate, clips.rate), _clipped(vectors.breadth, clips.breadth), counted=members
+        vectors,
+        _clipped(vectors.rate, clips.rate),
+        _clipped(vectors.breadth, clips.breadth),
+        counted=members & vectors.shopped,
     )
     return FoldedPopularity(
         everybody=released,

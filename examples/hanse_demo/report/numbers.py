@@ -105,17 +105,12 @@ def gain_text(estimate: Estimate, places: int = 4) -> Markup:
 
 def interval_count(interval: Interval) -> Markup:
     """Return a released count and its 95 % interval."""
-    return _interval(interval, places=0, is_share=False)
+    return _interval(interval, places=0)
 
 
 def interval_decimal(interval: Interval) -> Markup:
     """Return a released figure and its 95 % interval."""
-    return _interval(interval, places=3, is_share=False)
-
-
-def interval_share(interval: Interval) -> Markup:
-    """Return a released share and its 95 % interval, in per cent."""
-    return _interval(interval, places=1, is_share=True)
+    return _interval(interval, places=3)
 
 
 def _with_error(value: str, error: float | None, places: int) -> Markup:
@@ -123,15 +118,11 @@ def _with_error(value: str, error: float | None, places: int) -> Markup:
     return together(value, " ", element("small", {"class": "error"}, shown))
 
 
-def _interval(interval: Interval, *, places: int, is_share: bool) -> Markup:
+def _interval(interval: Interval, *, places: int) -> Markup:
     if interval.value is None:
         return missing(LOST_IN_NOISE)
-
-    def show(value: float) -> str:
-        return decimal(100 * value, places) if is_share else decimal(value, places)
-
-    unit = f"{_SPACE}%" if is_share else ""
+    shown = decimal(interval.value, places)
     if interval.low is None or interval.high is None:
-        return together(show(interval.value), unit, " ", element("small", {}, "(no interval)"))
-    between = f"({show(interval.low)} to {show(interval.high)}{unit})"
-    return together(show(interval.value), unit, " ", element("small", {}, between))
+        return together(shown, " ", element("small", {}, "(no interval)"))
+    between = f"({decimal(interval.low, places)} to {decimal(interval.high, places)})"
+    return together(shown, " ", element("small", {}, between))

@@ -5,7 +5,7 @@ it can lose a letter, not alter or repeat one.
 """
 
 import hashlib
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TypeVar
 
@@ -17,6 +17,8 @@ from hanse_privacy.identity import PublicKey, SigningKey
 PROTOCOL_VERSION = 1
 MAXIMUM_LETTER_BYTES = 64 * 1024 * 1024
 NONCE_BYTES = 16
+LETTER_TOLERANCE = timedelta(minutes=15)
+"""How long a letter may be on its way, and how far the clocks of both ends may differ."""
 
 INSTRUCTION_CONTEXT = "instruction/1"
 ANSWER_CONTEXT = "answer/1"
@@ -26,6 +28,12 @@ class LetterMalformedError(HanseError):
     """What was received is no letter of this protocol: an unknown field, a wrong type, a wrong version."""
 
     code = "LETTER_MALFORMED"
+
+
+class LetterStaleError(HanseError):
+    """A letter was held back on its way, or a clock is wrong."""
+
+    code = "LETTER_STALE"
 
 
 class Letter(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -139,6 +147,20 @@ def open_instruction(letter: bytes, *, key: PublicKey) -> tuple[Instruction, byt
     if len(instruction.nonce) != NONCE_BYTES:
         raise LetterMalformedError("An instruction's nonce has the wrong length.", "Update the centre's Hanse.")
     return instruction, hashlib.sha256(body).digest()
+
+
+def require_fresh(instruction: Instruction, *, now: datetime) -> None:
+    """Refuse a letter that was held back.
+
+    Raises:
+        LetterStaleError: If it was not sent about now, or does not name its time zone.
+    """
+    sent_at = instruction.sent_at
+    if sent_at.tzinfo is None or abs(now - sent_at) > LETTER_TOLERANCE:
+        raise LetterStaleError(
+            f"The letter was not sent within the last {LETTER_TOLERANCE.seconds // 60} minutes.",
+            "Set the clocks of both ends right (NTP); a letter that was held back is not answered.",
+        )
 
 
 def open_answer(letter: bytes, *, key: PublicKey, instruction_letter: bytes) -> Answer:

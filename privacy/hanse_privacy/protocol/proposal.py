@@ -39,6 +39,9 @@ class Block(_Part):
 
 
 class _Step(_Part):
+    reads: ClassVar[tuple[str, ...]] = ("pd:PurchasesAndSpendingHabit",)
+    """W3C DPV terms of what the operation reads of a customer; a proposal must state them."""
+
     purpose: PurposeName
     """The step uses only customers who granted this purpose."""
     tier: Tier
@@ -168,7 +171,7 @@ class RunProposal(Document):
     data_categories: tuple[str, ...] = Field(min_length=1)
     """W3C DPV terms of the personal data that the steps read."""
     recipients: tuple[Recipient, ...] = Field(min_length=1)
-    roster: tuple[RosterEntry, ...] = Field(min_length=1)
+    roster: tuple[RosterEntry, ...] = Field(min_length=1, max_length=128)
     catalogue: str = Field(pattern=r"^[0-9a-f]{64}$")
     """Digest of the league's public catalogue: every vault must have read its export with this one."""
     week_one: date
@@ -198,6 +201,9 @@ class RunProposal(Document):
             raise ValueError("created_at and expires_at must name their time zone")
         if self.rounds > MAXIMUM_ROUNDS:
             raise ValueError(f"the steps must have at most {MAXIMUM_ROUNDS} rounds together")
+        unstated = {term for step in self.steps for term in step.reads} - set(self.data_categories)
+        if unstated:
+            raise ValueError(f"the steps read {', '.join(sorted(unstated))}, which data_categories does not state")
         cost = self.cost_epsilon()
         if cost > self.epsilon * (1 + 1e-9):
             raise ValueError(f"the steps cost epsilon {cost:.6f}, more than the stated {self.epsilon}")

@@ -255,7 +255,7 @@ class TestConsentService:
         )
         self.require_no_round(trial, churn, "CONSENT_ANSWER_INVALID")
 
-    def test_a_recorded_manifest_does_not_serve_twice(self, trial, churn, impostor) -> None:
+    def test_a_recorded_manifest_does_not_serve_twice(self, trial, impostor) -> None:
         recorded: list[bytes] = []
 
         def once(question: dict[str, Any]) -> bytes:
@@ -264,15 +264,18 @@ class TestConsentService:
             return http(recorded[0])
 
         impostor.answer = once
-        self.require_no_round(trial, churn, "COHORT_TOO_SMALL")
-        self.require_no_round(trial, churn, "CONSENT_ANSWER_INVALID")
+        small = trial.admitted()
+        self.require_no_round(trial, small, "COHORT_TOO_SMALL")
+        # Said once: the run is over here, so that nobody learns by asking when a customer comes or goes.
+        self.require_no_round(trial, small, "RUN_ENDED")
+        self.require_no_round(trial, trial.admitted(), "CONSENT_ANSWER_INVALID")
 
-    def test_strangers_do_not_fill_a_cohort(self, trial, churn, impostor) -> None:
+    def test_strangers_do_not_fill_a_cohort(self, trial, impostor) -> None:
         strangers = tuple(f"{number:032x}" for number in range(1000))
         impostor.answer = lambda question: http(
             manifest(question, (*trial.north.pseudonyms[:49], *strangers)).sign(trial.consent_key)
         )
-        words = self.require_no_round(trial, churn, "COHORT_TOO_SMALL")
+        words = self.require_no_round(trial, trial.admitted(), "COHORT_TOO_SMALL")
         assert "49" not in words
         asked = [question["nonce"] for question in impostor.asked]
         assert len(set(asked)) == len(asked)
@@ -445,7 +448,7 @@ def test_a_home_that_others_can_enter_is_not_served(trial, run_hanse) -> None:
 def test_a_second_vault_leaves_the_first_one_alone(trial, run_hanse) -> None:
     done = run_hanse("node", "serve", "--home", str(trial.north.home.root))
     assert done.returncode == 2
-    assert "[VAULT_SOCKET]" in done.stderr
+    assert "[NODE_HOME]" in done.stderr
     assert "Traceback" not in done.stderr
     trial.require_alive()
     assert trial.ask(trial.admitted(), 1).outcome is Outcome.DONE

@@ -1,0 +1,40 @@
+"""The register of runs: what is asked of it is one run's, and a damaged file is a clear error."""
+
+from pathlib import Path
+
+import pytest
+
+from hanse_client.vault.run_register import Admission, RegisteredRun, RegisterUnusableError, RunRegister
+
+
+def registered(run: str, state: Admission = Admission.WAITING) -> RegisteredRun:
+    return RegisteredRun(run=run, digest=f"digest of {run}", signed_proposal=run.encode(), state=state)
+
+
+def test_a_run_is_found_by_its_name_as_it_was_entered(tmp_path: Path) -> None:
+    register = RunRegister(tmp_path / "runs.db")
+    for run in ("churn-1", "churn-2", "popularity-1"):
+        register.enter(registered(run))
+    register.decide("churn-2", Admission.ADMITTED)
+    assert register.find("churn-1") == registered("churn-1")
+    assert register.find("churn-2") == registered("churn-2", Admission.ADMITTED)
+    assert register.find("churn") is None
+
+
+def test_letters_are_counted_once_and_for_one_run(tmp_path: Path) -> None:
+    register = RunRegister(tmp_path / "runs.db")
+    assert register.remember_letter(b"one", run="churn-1")
+    assert not register.remember_letter(b"one", run="churn-1")
+    assert register.remember_letter(b"two", run="churn-2")
+    assert (register.letters("churn-1"), register.letters("churn-3")) == (1, 0)
+
+
+def test_a_register_lost_while_serving_is_an_error_not_an_empty_one(tmp_path: Path) -> None:
+    register = RunRegister(tmp_path / "runs.db")
+    for file in tmp_path.iterdir():
+        file.unlink()
+    for question in (register.find, register.letters, register.rounds):
+        with pytest.raises(RegisterUnusableError, match="cannot be read"):
+            question("churn-1")
+    with pytest.raises(RegisterUnusableError, match="cannot be read"):
+        register.runs()
