@@ -1,23 +1,36 @@
 """Whole runs in one process: what is released, what is refused, what survives."""
 
+import csv
+import math
 import shutil
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
+from hanse_client.data.pseudonyms import PseudonymKey
+from hanse_client.vault import operations
+from hanse_client.vault.operations import Work
 from hanse_client.vault.policy import cohort_floor, load_policy
-from hanse_client.vault.run_register import RunRegister
+from hanse_client.vault.purchase_store import PurchaseStore
+from hanse_client.vault.run_register import RoundRecord, RunRegister
+from hanse_client.vault.vault import UnsafeRandomnessError, Vault
 from hanse_demo.grants import write_withdrawals
 from hanse_demo.memory_league import MemoryLeague
-from hanse_privacy.accounting import ReleaseEvent, epsilon_of
+from hanse_privacy.accounting import epsilon_of
 from hanse_privacy.identity import SigningKey
 from hanse_privacy.ledger import LedgerUnusableError, PrivacyLedger
 from hanse_privacy.protocol.letters import open_instruction
 from hanse_privacy.protocol.post import LETTERS_RECORD
+from hanse_privacy.protocol.proposal import PopularityStep, RunProposal
+from hanse_privacy.randomness import RandomSource, UnsafeSeededRandomness
+from hanse_privacy.release import CustomerSum, ReleaseLayout, add_noise
 from hanse_server.conductor import RunFailedError
 from hanse_server.league import RunFolder
 
@@ -33,18 +46,49 @@ def ledger_of(league: MemoryLeague, partner: str) -> PrivacyLedger:
     return PrivacyLedger(home.ledger, cap=load_policy(home.policy).cap)
 
 
+def registered(league: MemoryLeague, partner: str, proposal: RunProposal) -> tuple[RoundRecord, ...]:
+    return tuple(RunRegister(league.workshop.node(partner).runs).rounds(proposal.run))
+
+
+def granted(league: MemoryLeague, partner: str, proposal: RunProposal) -> list[str]:
+    """Pseudonyms of who granted the purpose of the first step, from the partner's own file."""
+    home = league.workshop.node(partner)
+    with (home.root / "grants.csv").open(encoding="utf-8", newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row["purpose"] == proposal.steps[0].purpose]
+    return sorted(PseudonymKey.load(home.pseudonym_key).pseudonyms(row["customer"] for row in rows))
+
+
+def stated_deviation(proposal: RunProposal, name: str, *, partners: int) -> float:
+    """Noise that the signed proposal promises in one released coordinate, in the block's own unit."""
+    step = next(step for step in proposal.steps if hasattr(step, name))
+    block = getattr(step, name)
+    return float(step.noise_multiplier * block.clip / math.sqrt(block.share) * math.sqrt(partners))
+
+
 def test_both_runs_release_what_their_proposals_say(league: MemoryLeague) -> None:
     popularity = league.propose("popularity.toml")
     released = league.conduct(popularity)["released"]
     assert len(released["rate"]) == len(released["breadth"]) == popularity.steps[0].items  # type: ignore[union-attr]
-    assert released["customers"]["low"] < 300 < released["customers"]["high"] + 100
+    used = [registered(league, partner, popularity)[0].customers for partner in league.workshop.partners]
+    assert used == [len(granted(league, partner, popularity)) for partner in league.workshop.partners]
+    deviation = stated_deviation(popularity, "customers", partners=2)
+    assert released["noise_standard_deviation"]["customers"] == pytest.approx(deviation, rel=1e-6)
+    assert abs(released["customers"]["value"] - sum(used)) < 6 * deviation
     churn = league.propose("churn.toml")
     result = league.conduct(churn)
     assert result["metrics_share"] == pytest.approx(0.12, abs=1e-6)
     assert len(result["released"]["weights"]) == 15
-    auc = result["released"]["auc"]
+    histogram = np.array(result["released"]["histogram"])
+    evaluated = sum(registered(league, partner, churn)[-1].customers for partner in league.workshop.partners)
+    cell = stated_deviation(churn, "histogram", partners=2)
+    assert abs(histogram.sum() - evaluated) < 6 * math.sqrt(len(histogram)) * cell
+    stayed, left = histogram.reshape(2, -1)
+    auc = result["released"]["auc"]["value"]
     # Among 260 customers the noise sometimes leaves nothing to say, and then nothing is said.
-    assert auc == {"value": None, "low": None, "high": None} or auc["low"] < auc["value"] < auc["high"]
+    assert (auc is None) == (stayed.sum() <= 0 or left.sum() <= 0)
+    if auc is not None:
+        ordered = sum(left[b] * (stayed[:b].sum() + stayed[b] / 2) for b in range(len(left)))
+        assert auc == pytest.approx(ordered / (stayed.sum() * left.sum()))
     events = [event["event"] for event in RunFolder(league.workshop.league, churn.run).events()]
     assert events[0] == "started"
     assert events[-1] == "finished"
@@ -58,11 +102,132 @@ def test_the_printed_epsilon_is_that_of_the_recorded_events(league: MemoryLeague
     assert len(events) == churn.rounds
     recomputed = epsilon_of(events, delta=churn.delta)
     assert recomputed == printed <= churn.epsilon
-    halved = [
-        ReleaseEvent(squared_sensitivity=event.squared_sensitivity, variance_parameter=event.variance_parameter // 4)
-        for event in events
-    ]
-    assert epsilon_of(halved, delta=churn.delta) > 1.5 * printed
+    # A draft cannot ask for half the noise, but a centre can sign what it likes: it must then print what that costs.
+    payload = league.propose("churn.toml").payload()
+    payload |= {"run": "half-the-noise", "epsilon": 2.9}
+    for step in payload["steps"]:
+        step["noise_multiplier"] /= 2
+    halved = RunProposal.parse(payload)
+    key = SigningKey.load(league.workshop.league.signing_key)
+    RunFolder(league.workshop.league, halved.run).create(halved.sign(key))
+    printed_then = league.conduct(halved)["epsilon_of_proposal"]
+    events = [entry.event for entry in ledger_of(league, "north").entries() if entry.run == halved.run]
+    assert len(events) == halved.rounds
+    assert epsilon_of(events, delta=halved.delta) == printed_then > 1.8 * printed
+
+
+BLOCKS = ("rate", "breadth")
+
+
+def require_noised_sum(
+    first: Mapping[str, Any],
+    second: Mapping[str, Any],
+    *,
+    exact: Mapping[str, np.ndarray],
+    deviations: dict[str, float],
+) -> None:
+    """Two releases of the same sum must each lie about it, and apart, as far as the stated noise says.
+
+    A sum of n squared standard normal values has mean n and variance 2 n: six deviations of it are allowed.
+    """
+
+    def require_spread(values: Mapping[str, np.ndarray], *, releases: int) -> None:
+        scaled = np.concatenate([values[name] / deviations[name] for name in BLOCKS]) / math.sqrt(releases)
+        assert abs(float(scaled @ scaled) - len(scaled)) < 6 * math.sqrt(2 * len(scaled))
+        assert np.abs(scaled).max() < 7
+
+    for released in (first, second):
+        require_spread({name: np.array(released[name]) - exact[name] for name in BLOCKS}, releases=1)
+    require_spread({name: np.array(first[name]) - np.array(second[name]) for name in BLOCKS}, releases=2)
+
+
+def tight_popularity(league: MemoryLeague) -> RunProposal:
+    """The example's proposal with clips that most customers pass: noise is then small beside what clipping does."""
+    draft = league.workshop.root / "proposals" / "popularity.toml"
+    if "clip = 10.0" in draft.read_text(encoding="utf-8"):
+        edit(draft, "clip = 10.0", "clip = 2.0")
+        edit(draft, "rate = { clip = 2.0", "rate = { clip = 0.4")
+    return league.propose("popularity.toml")
+
+
+def exact_sums(league: MemoryLeague, proposal: RunProposal) -> dict[str, np.ndarray]:
+    """Both partners' sums of clipped vectors in floating point, past the release's integers."""
+    (step,) = proposal.steps
+    assert isinstance(step, PopularityStep)
+    sums = {name: np.zeros(step.items) for name in BLOCKS}
+    for partner in league.workshop.partners:
+        data = PurchaseStore(path=league.workshop.node(partner).purchases).in_weeks_from(proposal.week_one)
+        cohort = granted(league, partner, proposal)
+        for batch in operations.customer_batches(Work(step=step, weights=None), data=data, cohort=cohort):
+            for name in BLOCKS:
+                length = np.linalg.norm(batch[name], axis=1, keepdims=True)
+                clip = getattr(step, name).clip
+                assert np.mean(length > clip) > 0.5, "the clip binds, or no test could see it"
+                sums[name] += (batch[name] * np.minimum(1, clip / np.maximum(length, 1e-300))).sum(axis=0)
+    return sums
+
+
+def two_releases(league: MemoryLeague) -> dict[str, Any]:
+    """What :func:`require_noised_sum` wants to know of two runs over the same cohort and week."""
+    proposals = [tight_popularity(league), tight_popularity(league)]
+    first, second = [league.conduct(proposal)["released"] for proposal in proposals]
+    deviations = {name: stated_deviation(proposals[0], name, partners=2) for name in BLOCKS}
+    return {"first": first, "second": second, "exact": exact_sums(league, proposals[0]), "deviations": deviations}
+
+
+def test_vaults_release_the_clipped_sum_and_the_stated_noise(league: MemoryLeague) -> None:
+    require_noised_sum(**two_releases(league))
+
+
+def no_noise(layout: ReleaseLayout, exact: CustomerSum, *, source: RandomSource) -> np.ndarray:
+    return exact.vector
+
+
+def half_the_noise(layout: ReleaseLayout, exact: CustomerSum, *, source: RandomSource) -> np.ndarray:
+    return add_noise(replace(layout, noise_multiplier=layout.noise_multiplier / 2), exact, source=source)
+
+
+def noise_used_again(layout: ReleaseLayout, exact: CustomerSum, *, source: RandomSource) -> np.ndarray:
+    return add_noise(layout, exact, source=UnsafeSeededRandomness(1))
+
+
+def no_clip(layout: ReleaseLayout, batches: Iterable[operations.Batch]) -> CustomerSum:
+    """The same integers per unit, but nobody's vector is shortened."""
+    units = 1 / np.concatenate(list(layout.decode(np.ones(layout.size, dtype=np.int64)).values()))
+    rows = np.concatenate([np.concatenate([batch[block.name] for block in layout.blocks], axis=1) for batch in batches])
+    vector = np.rint(rows * units).astype(np.int64).sum(axis=0)
+    return CustomerSum(vector=vector, customers=len(rows), clipped={}, refitted=0)
+
+
+def everybody_twice(work: Work, *, data: operations.CohortData, cohort: Sequence[str]) -> Iterator[operations.Batch]:
+    for batch in operations.customer_batches(work, data=data, cohort=cohort):
+        yield from (batch, batch)
+
+
+@pytest.mark.parametrize(
+    ("function", "mutant"),
+    [
+        ("add_noise", no_noise),
+        ("add_noise", half_the_noise),
+        ("add_noise", noise_used_again),
+        ("sum_customers", no_clip),
+        ("customer_batches", everybody_twice),
+    ],
+)
+def test_a_vault_that_noises_or_clips_less_would_be_seen(
+    league: MemoryLeague, monkeypatch: pytest.MonkeyPatch, function: str, mutant: Callable[..., object]
+) -> None:
+    monkeypatch.setattr(f"hanse_client.vault.vault.{function}", mutant)
+    found = two_releases(league)
+    with pytest.raises(AssertionError):
+        require_noised_sum(**found)
+
+
+def test_a_vault_refuses_seeded_randomness(league: MemoryLeague) -> None:
+    parts = league.vaults["north"]._parts
+    Vault(parts)
+    with pytest.raises(UnsafeRandomnessError):
+        Vault(replace(parts, randomness=UnsafeSeededRandomness(1)))
 
 
 def test_every_letter_is_signed_and_bound(league: MemoryLeague) -> None:

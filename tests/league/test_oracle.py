@@ -188,7 +188,7 @@ def test_a_release_without_the_fold_is_the_release_of_the_others(purchases, cons
 
     def release(rows):
         part = {"rate": vectors.rate[rows].toarray(), "breadth": vectors.breadth[rows].toarray()}
-        exact = sum_customers(layout, [{**part, "customers": np.ones((len(rows), 1))}])
+        exact = sum_customers(layout, [{**part, "customers": vectors.shopped[rows, None].astype(float)}])
         assert exact.clipped["rate"] > 0 < exact.clipped["breadth"]
         decoded = layout.decode(exact.vector + noise)
         return SharedPopularity(
