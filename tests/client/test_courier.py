@@ -50,7 +50,7 @@ def test_the_couriers_process_imports_no_data_library() -> None:
 
 
 def test_the_check_above_can_fail() -> None:
-    assert modules_after("import hanse_client.flower.client_app, hanse_client.vault.operations") & FORBIDDEN >= {
+    assert modules_after("import hanse_client.flower.client_app, hanse_client.vault.purchase_store") & FORBIDDEN >= {
         "hanse_models",
         "duckdb",
     }
