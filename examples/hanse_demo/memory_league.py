@@ -19,7 +19,6 @@ from hanse_client.data.pseudonyms import PseudonymKey
 from hanse_client.flower.client_app import app as client_app
 from hanse_client.vault.policy import load_policy
 from hanse_client.vault.process import assemble, load_export
-from hanse_client.vault.run_register import Admission, RunRegister
 from hanse_client.vault.socket_server import VaultSocket
 from hanse_client.vault.vault import Vault
 from hanse_consent.catalogue import load_catalogue as load_purposes
@@ -75,13 +74,6 @@ class MemoryLeague:
     def propose(self, draft: str) -> RunProposal:
         """Sign one of the example's proposals."""
         return propose(self.workshop.league, self.workshop.root / "proposals" / draft)
-
-    def approve(self, proposal: RunProposal) -> None:
-        """Approve at every vault that asks a person: the run must have been proposed there once."""
-        for partner in self.workshop.partners:
-            register = RunRegister(self.workshop.node(partner).runs)
-            if register.find(proposal.run) is not None:
-                register.decide(proposal.run, Admission.ADMITTED)
 
     def conduct(self, proposal: RunProposal) -> dict[str, Any]:
         """Drive the run through Flower's own ServerApp; return its result.

@@ -6,8 +6,6 @@ that a signature on one kind of message is never valid for another.
 
 import base64
 import hashlib
-import os
-import stat
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +14,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from hanse_privacy.errors import InvalidValueError, KeyFileError, SignatureInvalidError
+from hanse_privacy.key_files import read_key_file, write_key_file
 
 _TEXT_PREFIX = "hanse-ed25519:"
 
@@ -103,16 +102,7 @@ class SigningKey:
         Raises:
             KeyFileError: If the file is missing, is no Ed25519 key, or others may read it.
         """
-        try:
-            mode = path.stat().st_mode
-            data = path.read_bytes()
-        except OSError as error:
-            raise KeyFileError(
-                f"The key file {path.name} cannot be read ({error.strerror}).",
-                "Make one with 'keygen', or name the right folder.",
-            ) from error
-        if mode & (stat.S_IRWXG | stat.S_IRWXO):
-            raise KeyFileError(f"The key file {path.name} can be read by other accounts.", f"Run: chmod 600 {path}")
+        data = read_key_file(path, what="key file", absent="Make one with 'keygen', or name the right folder.")
         try:
             private = serialization.load_pem_private_key(data, password=None)
         except TypeError as error:
@@ -135,17 +125,7 @@ class SigningKey:
         data = self._private.private_bytes(
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         )
-        try:
-            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        except OSError as error:
-            raise KeyFileError(
-                f"The key file {path.name} cannot be written ({error.strerror}).",
-                "A key is never overwritten: move the old one away first.",
-            ) from error
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
+        write_key_file(path, data, what="key file")
 
     @property
     def public(self) -> PublicKey:

@@ -8,15 +8,14 @@ common. A new key (rotation) gives every customer a new pseudonym.
 import base64
 import binascii
 import hmac
-import os
 import re
 import secrets
-import stat
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from hanse_privacy.errors import KeyFileError
+from hanse_privacy.key_files import read_key_file, write_key_file
 from hanse_privacy.validation import require
 
 _HEADER = "hanse-pseudonym-key/1"
@@ -53,18 +52,11 @@ class PseudonymKey:
         Raises:
             KeyFileError: If the file is missing, damaged, or others may read it.
         """
-        try:
-            mode = path.stat().st_mode
-            content = path.read_bytes()
-        except OSError as error:
-            raise KeyFileError(
-                f"The pseudonym key {path.name} cannot be read ({error.strerror}).",
-                "Make one, or restore it: without it no customer can be found again.",
-            ) from error
-        if mode & (stat.S_IRWXG | stat.S_IRWXO):
-            raise KeyFileError(
-                f"The pseudonym key {path.name} can be read by other accounts.", f"Run: chmod 600 {path}"
-            )
+        content = read_key_file(
+            path,
+            what="pseudonym key",
+            absent="Make one, or restore it: without it no customer can be found again.",
+        )
         try:
             header, key_id, encoded = content.decode("ascii").split()
             secret = base64.b64decode(encoded, validate=True)
@@ -80,17 +72,8 @@ class PseudonymKey:
         Raises:
             KeyFileError: If the file exists or cannot be written.
         """
-        try:
-            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        except OSError as error:
-            raise KeyFileError(
-                f"The pseudonym key {path.name} cannot be written ({error.strerror}).",
-                "A key is never overwritten: move the old one away first.",
-            ) from error
-        with os.fdopen(handle, "w", encoding="ascii") as file:
-            file.write(f"{_HEADER} {self.key_id} {base64.b64encode(self.secret).decode()}\n")
-            file.flush()
-            os.fsync(file.fileno())
+        line = f"{_HEADER} {self.key_id} {base64.b64encode(self.secret).decode()}\n"
+        write_key_file(path, line.encode("ascii"), what="pseudonym key")
 
     def pseudonyms(self, customers: Iterable[str]) -> list[str]:
         """Turn raw identifiers into pseudonyms of 32 hexadecimal digits, in the same order."""

@@ -147,7 +147,10 @@ def _serve_on(socket: VaultSocket, *, home: NodeHome, policy: Policy, console: C
     if set(policy.node.courier_accounts) <= {account}:
         console.print(f"One account ({account}) for vault and courier: the boundary between them is NOT in force here.")
     console.print(
-        f"Vault of {policy.node.partner} is ready: {report.lines_read:,} lines read, on {policy.node.socket}",
+        f"{report.lines_read:,} lines read: {report.lines_used:,} used, {report.lines_outside_catalogue:,} outside the"
+        f" catalogue, {report.lines_sensitive:,} sensitive, {report.lines_unknown_product:,} of unknown products,"
+        f" {report.lines_without_customer:,} without a customer.\n"
+        f"Vault of {policy.node.partner} is ready on {policy.node.socket}",
         soft_wrap=True,
     )
 

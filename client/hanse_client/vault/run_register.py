@@ -124,17 +124,20 @@ class RunRegister:
             )
 
     def decide(self, run: str, state: Admission) -> None:
-        """Record a person's decision.
+        """Record a person's decision, or that the run has ended; an ended run stays so.
 
         Raises:
-            RunUnknownError: If the run was never proposed here.
+            RunUnknownError: If the run was never proposed here, or has ended.
         """
         with self._write() as connection:
             changed = connection.execute(
-                "UPDATE run SET state = ?, changed_at = ? WHERE run = ?", (state.value, _now(), run)
+                "UPDATE run SET state = ?, changed_at = ? WHERE run = ? AND state != ?",
+                (state.value, _now(), run, Admission.ENDED.value),
             ).rowcount
         if changed == 0:
-            raise RunUnknownError(f"No run {run} was proposed to this vault.", "See 'hanse node runs'.")
+            raise RunUnknownError(
+                f"No run {run} was proposed to this vault, or it has ended.", "See 'hanse node runs'."
+            )
 
     def remember_letter(self, nonce: bytes, *, run: str) -> bool:
         """Return whether the letter is new; it is old from then on, also after a restart."""

@@ -4,7 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from hanse_client.vault.run_register import Admission, RegisteredRun, RegisterUnusableError, RunRegister
+from hanse_client.vault.run_register import (
+    Admission,
+    RegisteredRun,
+    RegisterUnusableError,
+    RunRegister,
+    RunUnknownError,
+)
 
 
 def registered(run: str, state: Admission = Admission.WAITING) -> RegisteredRun:
@@ -38,3 +44,12 @@ def test_a_register_lost_while_serving_is_an_error_not_an_empty_one(tmp_path: Pa
             question("churn-1")
     with pytest.raises(RegisterUnusableError, match="cannot be read"):
         register.runs()
+
+
+def test_an_ended_run_is_not_begun_again(tmp_path: Path) -> None:
+    register = RunRegister(tmp_path / "runs.db")
+    register.enter(registered("churn-1"))
+    register.decide("churn-1", Admission.ENDED)
+    with pytest.raises(RunUnknownError, match="has ended"):
+        register.decide("churn-1", Admission.ADMITTED)
+    assert register.find("churn-1") == registered("churn-1", Admission.ENDED)
