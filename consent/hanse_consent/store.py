@@ -9,7 +9,6 @@ from sqlmodel import col, delete, select
 
 from hanse_consent.acts import ConsentAct
 from hanse_consent.catalogue import Catalogue, Notice, Purpose
-from hanse_consent.database import Database
 from hanse_consent.decision import to_microseconds
 from hanse_consent.errors import PurposeUnknownError, RequestReplayedError, TierNotOfferedError
 from hanse_consent.recording import ActChecker, highest_position, record_batch
@@ -20,6 +19,7 @@ from hanse_consent.registration import (
     registered_notices,
     registered_purposes,
 )
+from hanse_consent.storage.database import Database
 from hanse_consent.tables import ConsentState, SeenNonce
 from hanse_privacy.protocol.signed_request import TIME_TOLERANCE
 from hanse_privacy.protocol.vocabulary import Tier

@@ -45,24 +45,42 @@ class Database:
         self._name = path.name
 
     @contextmanager
-    def writing(self) -> Iterator[Session]:
+    def writing(self, *, controller: str | None = None) -> Iterator[Session]:
         """A transaction that holds the write lock; committed at the end, rolled back on any error.
 
+        Args:
+            controller: Whose rows it may see and write; without one, only what belongs to no controller.
+
         Raises:
-            StoreUnavailableError: If the file cannot be read or written.
+            StoreUnavailableError: If the store cannot be read or written.
         """
         with _reported(self._name), Session(self._writer) as session:
             yield session
             session.commit()
 
     @contextmanager
-    def reading(self) -> Iterator[Session]:
+    def reading(self, *, controller: str | None = None) -> Iterator[Session]:
         """A read transaction: everything read inside is of one moment.
 
+        Args:
+            controller: Whose rows it may see; without one, only what belongs to no controller.
+
         Raises:
-            StoreUnavailableError: If the file cannot be read.
+            StoreUnavailableError: If the store cannot be read.
         """
         with _reported(self._name), Session(self._reader) as session:
+            yield session
+
+    @contextmanager
+    def writing_across_controllers(self) -> Iterator[Session]:
+        """As :meth:`writing`, for the service's own duties over all controllers."""
+        with self.writing() as session:
+            yield session
+
+    @contextmanager
+    def reading_across_controllers(self) -> Iterator[Session]:
+        """As :meth:`reading`, for the service's own duties over all controllers."""
+        with self.reading() as session:
             yield session
 
     def close(self) -> None:

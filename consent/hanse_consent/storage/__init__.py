@@ -1,0 +1,1 @@
+"""Where everything is kept: tables, transactions, recording, enumeration; SQLite or PostgreSQL."""
