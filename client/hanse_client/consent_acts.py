@@ -8,7 +8,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from hanse_client.data.pseudonyms import PseudonymKey
-from hanse_consent.acts import MAX_ACTS_PER_BATCH, ActKind, ConsentAct
+from hanse_consent.domain.acts import MAX_ACTS_PER_BATCH, ActKind, ConsentAct
 from hanse_consent.client import ConsentClient
 from hanse_privacy.errors import HanseError
 from hanse_privacy.protocol.documents import describe

@@ -9,12 +9,15 @@ from http import HTTPStatus
 
 from pydantic import BaseModel, Field, ValidationError
 
-from hanse_consent.acts import MAX_ACTS_PER_BATCH, ActBatch, ActReceipt, ConsentAct
+from hanse_consent.domain.acts import MAX_ACTS_PER_BATCH, ActBatch, ActReceipt, ConsentAct
 from hanse_consent.errors import ConsentAnswerInvalidError, ConsentRefusedError, ConsentUnavailableError
 from hanse_consent.exchange import Exchange
+from hanse_consent.runs.standing import RunOutcome, RunReport
 from hanse_privacy.errors import InvalidValueError, SignatureInvalidError
 from hanse_privacy.identity import PublicKey, SigningKey
-from hanse_privacy.protocol.manifest import CohortManifest, CohortRequest
+from hanse_privacy.protocol.approval import ApprovalRequest, RunApproval, SignedApproval
+from hanse_privacy.protocol.cohort import Cohort, CohortOpeningError, decode_answer
+from hanse_privacy.protocol.manifest import CohortManifest, CohortReceipt, CohortReport, CohortRequest
 from hanse_privacy.protocol.signed_request import TIME_TOLERANCE, HttpRequest, sign_request
 from hanse_privacy.validation import require
 
@@ -42,7 +45,7 @@ class ConsentClient:
         key: The partner's own key; it signs every request.
         service_key: The service's public key, pinned.
         timeout_s: Seconds for a whole exchange, however slowly the other side drips.
-        max_answer_bytes: Longest answer that is read; 64 MiB hold 1.9 million customers.
+        max_answer_bytes: Longest answer that is read; 64 MiB hold 1.5 million customers.
         now: The partner's clock.
     """
 
@@ -63,38 +66,47 @@ class ConsentClient:
         self._service_key = service_key
         self._now = now
 
-    def cohort_manifest(self, request: CohortRequest) -> CohortManifest:
-        """Ask which of the partner's customers a round may use.
+    def cohort_manifest(self, request: CohortRequest) -> Cohort:
+        """Ask which of the partner's customers a round may use; verify the manifest and every member of it.
 
         Raises:
             ConsentUnavailableError: If the service did not answer in time.
             ConsentAnswerInvalidError: If the answer is not signed by the pinned key, answers another
-                question, or has expired.
+                question, is stale or has expired, or came with other members than it was signed for.
             ConsentRefusedError: If the service refused.
         """
+        asked_at = self._now()
         body = self._post("/v1/cohort-manifests", request)
         try:
-            manifest = CohortManifest.verify(body, key=self._service_key)
-        except (SignatureInvalidError, InvalidValueError) as error:
+            signed, members = decode_answer(body)
+            manifest = CohortManifest.verify(signed, key=self._service_key)
+        except (SignatureInvalidError, InvalidValueError, CohortOpeningError) as error:
             raise ConsentAnswerInvalidError(f"The answer is no valid manifest: {error.what}", error.mend) from error
-        differing = [name for name in CohortRequest.model_fields if getattr(manifest, name) != getattr(request, name)]
-        if differing:
+        _require_answer_to(request, manifest)
+        _require_timely(manifest, asked_at=asked_at, now=self._now())
+        try:
+            return Cohort(manifest, members=members)
+        except CohortOpeningError as error:
+            raise ConsentAnswerInvalidError(error.what, error.mend) from error
+
+    def report_cohort(self, report: CohortReport) -> CohortReceipt:
+        """Say what was loaded of a cohort. Unless this returns, nothing of the round may leave.
+
+        Raises:
+            ConsentUnavailableError: If the service did not answer in time.
+            ConsentAnswerInvalidError: If the answer is no receipt for this report, signed by the pinned key.
+            ConsentRefusedError: If the service refused: the run is flagged.
+        """
+        body = self._post("/v1/cohort-reports", report)
+        try:
+            receipt = CohortReceipt.verify(body, key=self._service_key)
+        except (SignatureInvalidError, InvalidValueError) as error:
+            raise ConsentAnswerInvalidError(f"The answer is no valid receipt: {error.what}", error.mend) from error
+        if (receipt.manifest, receipt.loaded_root) != (report.manifest, report.loaded_root):
             raise ConsentAnswerInvalidError(
-                f"The manifest answers another question: it differs in {', '.join(differing)}.",
-                "It may be replayed from another round; look after the network.",
+                "The receipt is for another report.", "It may be replayed from another round; look after the network."
             )
-        now = self._now()
-        if manifest.expires_at <= now:
-            raise ConsentAnswerInvalidError(
-                f"The manifest expired at {manifest.expires_at.isoformat()}.",
-                "Set both clocks right (NTP) and ask again.",
-            )
-        if manifest.issued_at > now + TIME_TOLERANCE:
-            raise ConsentAnswerInvalidError(
-                f"The manifest claims to be issued at {manifest.issued_at.isoformat()}, in the future.",
-                "Set both clocks right (NTP) and ask again.",
-            )
-        return manifest
+        return receipt
 
     def record_acts(self, acts: Sequence[ConsentAct]) -> int:
         """Record grants and withdrawals, all or none; return the store's position at which they stand.
@@ -122,11 +134,63 @@ class ConsentClient:
                 "The answer is no receipt for the acts.", "Check the service's address and send the acts again."
             ) from error
 
+    def run_approval(self, request: ApprovalRequest) -> SignedApproval:
+        """Ask whether the partner's officers have approved a run.
+
+        Raises:
+            ConsentUnavailableError: If the service did not answer in time.
+            ConsentAnswerInvalidError: If the answer is not signed by the pinned key, answers another
+                question, or has expired.
+            ConsentRefusedError: If there is no approval; its code says why.
+        """
+        body = self._post("/v1/run-approvals", request)
+        try:
+            approval = RunApproval.verify(body, key=self._service_key)
+        except (SignatureInvalidError, InvalidValueError) as error:
+            raise ConsentAnswerInvalidError(f"The answer is no valid approval: {error.what}", error.mend) from error
+        differing = [name for name in ApprovalRequest.model_fields if getattr(approval, name) != getattr(request, name)]
+        if differing:
+            raise ConsentAnswerInvalidError(
+                f"The approval answers another question: it differs in {', '.join(differing)}.",
+                "It may be replayed from another run; look after the network.",
+            )
+        now = self._now()
+        if approval.expires_at <= now or abs(now - approval.issued_at) > TIME_TOLERANCE:
+            raise ConsentAnswerInvalidError(
+                f"The approval was issued at {approval.issued_at.isoformat()} and ends at"
+                f" {approval.expires_at.isoformat()}: it is not of now.",
+                "Set both clocks right (NTP) and ask again.",
+            )
+        return SignedApproval(approval=approval, signed=body)
+
+    def submit_run(self, signed_proposal: bytes) -> RunReport:
+        """As a centre: submit a proposal for approval; sent again, it only says where the run stands.
+
+        Raises:
+            ConsentUnavailableError: If the service did not answer in time.
+            ConsentAnswerInvalidError: If the answer is no report.
+            ConsentRefusedError: If the service refused to take the proposal in.
+        """
+        return _run_report(self._send("POST", "/v1/runs", signed_proposal))
+
+    def run_state(self, run: str) -> RunReport:
+        """As a centre: ask where a run stands at every controller of the service. Errors as :meth:`submit_run`."""
+        return _run_report(self._send("GET", f"/v1/runs/{run}/report", b""))
+
+    def record_outcome(self, run: str, outcome: RunOutcome) -> RunReport:
+        """As a centre: say what became of a run. Errors as :meth:`submit_run`."""
+        return _run_report(self._post(f"/v1/runs/{run}/outcome", outcome))
+
     def _post(self, path: str, document: BaseModel) -> bytes:
-        body = document.model_dump_json(exclude_none=True).encode()
-        signed = HttpRequest(method="POST", path=path, body=body)
+        return self._send("POST", path, document.model_dump_json(exclude_none=True).encode())
+
+    def _send(self, method: str, path: str, body: bytes) -> bytes:
+        signed = HttpRequest(method=method, path=path, body=body)
         headers = sign_request(signed, party=self._party, key=self._key, now=self._now())
-        answer = self._exchange.post(path, body=body, headers=headers)
+        if method == "GET":
+            answer = self._exchange.get(path, headers=headers)
+        else:
+            answer = self._exchange.post(path, body=body, headers=headers)
         if answer.status == HTTPStatus.OK:
             return answer.body
         if 500 <= answer.status <= 599:
@@ -140,6 +204,38 @@ class ConsentClient:
                 "Check the service's address.",
             )
         raise _refusal(answer.status, answer.body)
+
+
+def _require_answer_to(request: CohortRequest, manifest: CohortManifest) -> None:
+    differing = [name for name in CohortRequest.model_fields if getattr(manifest, name) != getattr(request, name)]
+    if differing:
+        raise ConsentAnswerInvalidError(
+            f"The manifest answers another question: it differs in {', '.join(differing)}.",
+            "It may be replayed from another round; look after the network.",
+        )
+
+
+def _require_timely(manifest: CohortManifest, *, asked_at: datetime, now: datetime) -> None:
+    if manifest.expires_at <= now:
+        raise ConsentAnswerInvalidError(
+            f"The manifest expired at {manifest.expires_at.isoformat()}.", "Set both clocks right (NTP) and ask again."
+        )
+    # It answers a fresh nonce, so it was issued after the question; the rest is what the clocks may differ by.
+    if not asked_at - TIME_TOLERANCE <= manifest.issued_at <= now + TIME_TOLERANCE:
+        raise ConsentAnswerInvalidError(
+            f"The manifest claims to be issued at {manifest.issued_at.isoformat()}, and was asked for at"
+            f" {asked_at.isoformat()}.",
+            "Set both clocks right (NTP) and ask again.",
+        )
+
+
+def _run_report(body: bytes) -> RunReport:
+    try:
+        return RunReport.model_validate_json(body)
+    except ValidationError as error:
+        raise ConsentAnswerInvalidError(
+            "The answer does not say where the run stands.", "Check the service's address and ask again."
+        ) from error
 
 
 def _refusal(status: int, body: bytes) -> ConsentRefusedError:

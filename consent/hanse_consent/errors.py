@@ -132,6 +132,32 @@ class BodyTooSlowError(ConsentRefusal):
     status = HTTPStatus.REQUEST_TIMEOUT
 
 
+class PositionNotReachedError(ConsentRefusal):
+    """The store has not seen the position that the caller has: it may be an older copy."""
+
+    code = "POSITION_NOT_REACHED"
+    status = HTTPStatus.CONFLICT
+
+
+class MomentInFutureError(ConsentRefusal):
+    """A past moment was asked about that has not come."""
+
+    code = "MOMENT_IN_FUTURE"
+
+
+class MomentBeforeStartError(ConsentRefusal):
+    """A moment was asked about at which the service had nothing registered: no rule could be applied."""
+
+    code = "MOMENT_BEFORE_START"
+
+
+class NothingRecordedError(ConsentRefusal):
+    """Nothing is recorded of the customer at this controller; the same answer as for one who does not exist."""
+
+    code = "NOTHING_RECORDED"
+    status = HTTPStatus.NOT_FOUND
+
+
 class ConsentUnavailableError(HanseError):
     """The consent service did not answer in time, or not at all: nobody may be used."""
 

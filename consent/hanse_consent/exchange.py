@@ -55,11 +55,23 @@ class Exchange:
             ConsentUnavailableError: If there was no complete answer within the deadline.
             ConsentAnswerInvalidError: If the answer is not HTTP, or too long.
         """
+        return self._whole("POST", path, body=body, headers={**headers, "content-type": "application/json"})
+
+    def get(self, path: str, *, headers: Mapping[str, str]) -> Answer:
+        """Send a GET and return the whole answer.
+
+        Raises:
+            ConsentUnavailableError: If there was no complete answer within the deadline.
+            ConsentAnswerInvalidError: If the answer is not HTTP, or too long.
+        """
+        return self._whole("GET", path, body=b"", headers=headers)
+
+    def _whole(self, method: str, path: str, *, body: bytes, headers: Mapping[str, str]) -> Answer:
         outcome: Future[Answer] = Future()
 
         def run() -> None:
             try:
-                outcome.set_result(asyncio.run(self._post(path, body=body, headers=headers)))
+                outcome.set_result(asyncio.run(self._send(method, path, body=body, headers=headers)))
             except BaseException as error:  # noqa: BLE001 - handed to the waiting thread, which raises it
                 outcome.set_exception(error)
 
@@ -81,13 +93,13 @@ class Exchange:
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
             raise _unreachable(error) from error
 
-    async def _post(self, path: str, *, body: bytes, headers: Mapping[str, str]) -> Answer:
-        sent_headers = {**headers, "content-type": "application/json", "accept-encoding": "identity"}
+    async def _send(self, method: str, path: str, *, body: bytes, headers: Mapping[str, str]) -> Answer:
+        sent_headers = {**headers, "accept-encoding": "identity"}
         # No proxy or certificate settings from the environment: what the configuration says, holds.
         client = httpx.AsyncClient(verify=self._certificates, trust_env=False, timeout=self._timeout_s)
         async with asyncio.timeout(self._timeout_s), client:
             url = self._base_url + path
-            async with client.stream("POST", url, content=body, headers=sent_headers) as response:
+            async with client.stream(method, url, content=body, headers=sent_headers) as response:
                 received = bytearray()
                 async for some in response.aiter_raw():
                     received += some

@@ -14,17 +14,21 @@ from hanse_client.vault.run_register import Admission, RunRegister
 from hanse_demo.complete_journey import cut
 from hanse_demo.display import Display
 from hanse_demo.grants import DrawnGrants, customers_of, draw_grants, draw_withdrawals, write_grants, write_withdrawals
+from hanse_demo.officers import ScriptedOfficers
 from hanse_demo.processes import Child, ProcessFailedError, ProcessGroup
 from hanse_demo.story import PurchaseSource, ScriptedRun, Story
 from hanse_demo.workshop import Workshop
 from hanse_models.catalogue import load_catalogue
 from hanse_privacy.process_environment import child_environment
 from hanse_privacy.protocol.proposal import RunProposal
+from hanse_server.approval import record_outcome, require_approval, services_of
+from hanse_server.league import RunFolder
 from hanse_server.submission import follow, propose, submit
 
 _READY_TIMEOUT_S = 90.0
 _QUIET_LIMIT_S = 180.0
 _COMMAND_TIMEOUT_S = 120.0
+_APPROVAL_POLL_S = 0.2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,6 +64,7 @@ class Demonstration:
         self._workshop = workshop
         self._group = group
         self._display = display
+        self._officers = ScriptedOfficers(workshop)
         self._grants: dict[str, DrawnGrants] = {}
         self._withdrew: dict[str, int] = dict.fromkeys(workshop.partners, 0)
 
@@ -140,6 +145,7 @@ class Demonstration:
         started = time.monotonic()
         proposal = propose(self._workshop.league, self._workshop.root / "proposals" / scripted.proposal)
         self._display.step(f"{proposal.title}: ε = {proposal.cost_epsilon():.2f}")
+        self._approve(proposal)
         self._display.detail("submitting")
         submit(self._workshop.league, run=proposal.run)
 
@@ -148,7 +154,23 @@ class Demonstration:
             self._react(scripted, proposal, event)
 
         result = follow(self._workshop.league, run=proposal.run, timeout_s=_QUIET_LIMIT_S, told=told)
+        record_outcome(self._workshop.league, proposal=proposal)
         return FinishedRun(proposal=proposal, result=result, seconds=time.monotonic() - started)
+
+    def _approve(self, proposal: RunProposal) -> None:
+        self._display.detail("officers read the proposal")
+        approved: list[str] = []
+        require_approval(
+            services_of(self._workshop.league),
+            proposal=proposal,
+            signed_proposal=RunFolder(self._workshop.league, proposal.run).signed_proposal(),
+            timeout_s=_COMMAND_TIMEOUT_S,
+            told=lambda standings: approved.extend(self._officers.approve(proposal.run, standings)),
+            poll_s=_APPROVAL_POLL_S,
+        )
+        self._display.note(
+            f"Approved in the consent service by {', '.join(approved)} (scripted here; people in a real league)."
+        )
 
     def _react(self, scripted: ScriptedRun, proposal: RunProposal, event: Mapping[str, Any]) -> None:
         match event["event"]:

@@ -3,7 +3,7 @@
 import csv
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -64,6 +64,7 @@ def draw_withdrawals(withdrawals: Withdrawals, *, seed: int, partner: str, grant
 
 def write_grants(path: Path, grants: Grants, drawn: DrawnGrants) -> None:
     """Write the grants as the file that ``hanse node consent`` reads."""
+    said_at = datetime.now(tz=UTC) - timedelta(days=grants.said_days_ago)
     _write(
         path,
         (
@@ -74,7 +75,7 @@ def write_grants(path: Path, grants: Grants, drawn: DrawnGrants) -> None:
                 "purpose": draw.purpose,
                 "tier": draw.tier.value,
                 "notice": draw.notice,
-                "said_at": grants.said_at.isoformat(),
+                "said_at": said_at.isoformat(),
             }
             for draw in grants.purposes
             for place, customer in enumerate(drawn.granted[draw.purpose])

@@ -21,17 +21,18 @@ from hanse_client.vault.policy import load_policy
 from hanse_client.vault.process import assemble, load_export
 from hanse_client.vault.socket_server import VaultSocket
 from hanse_client.vault.vault import Vault
-from hanse_consent.catalogue import load_catalogue as load_purposes
+from hanse_consent.api.metrics import ServiceMetrics
 from hanse_consent.client import ConsentClient
 from hanse_consent.configuration import load_configuration
-from hanse_consent.service import create_service, utc_now
-from hanse_consent.store import ConsentStore
+from hanse_consent.opening import open_service
 from hanse_demo.grants import DrawnGrants, customers_of, draw_grants, write_grants
+from hanse_demo.officers import ScriptedOfficers
 from hanse_demo.story import Grants
 from hanse_demo.workshop import Workshop
 from hanse_models.catalogue import load_catalogue
 from hanse_privacy.identity import SigningKey
 from hanse_privacy.protocol.proposal import RunProposal
+from hanse_server.approval import record_outcome, require_approval, services_of
 from hanse_server.flower.memory_grid import MemoryGrid
 from hanse_server.flower.server_app import app as server_app
 from hanse_server.league import RunFolder
@@ -39,6 +40,7 @@ from hanse_server.running import HOME_VARIABLE
 from hanse_server.submission import propose
 
 _READY_TIMEOUT_S = 20.0
+_POLL_S = 0.05
 
 
 class MemoryLeague:
@@ -52,12 +54,13 @@ class MemoryLeague:
         self.workshop = workshop
         self.grid = MemoryGrid(client_app, _node_configurations(workshop))
         self.vaults: dict[str, Vault] = {}
+        self._officers = ScriptedOfficers(workshop)
         self._consent = ExitStack()
         self._sockets = {partner: ExitStack() for partner in workshop.partners}
 
     def start_consent(self) -> None:
         """Start the consent service."""
-        self._consent.enter_context(_consent_service(self.workshop))
+        self._consent.enter_context(consent_service(self.workshop))
 
     def stop_consent(self) -> None:
         """Stop the consent service."""
@@ -75,14 +78,24 @@ class MemoryLeague:
         """Sign one of the example's proposals."""
         return propose(self.workshop.league, self.workshop.root / "proposals" / draft)
 
-    def conduct(self, proposal: RunProposal) -> dict[str, Any]:
-        """Drive the run through Flower's own ServerApp; return its result.
+    def approve(self, proposal: RunProposal) -> None:
+        """Submit a run to the consent service and have the scripted officers approve it.
 
         Raises:
-            HanseError: As the ServerApp raises it.
+            HanseError: If the law, or what is registered, forbids it.
         """
+        have_approved(self.workshop, self._officers, proposal)
+
+    def conduct(self, proposal: RunProposal) -> dict[str, Any]:
+        """Have the run approved and drive it through Flower's own ServerApp; return its result.
+
+        Raises:
+            HanseError: If it was not approved, or as the ServerApp raises it.
+        """
+        self.approve(proposal)
         os.environ[HOME_VARIABLE] = str(self.workshop.league.root)
         self.grid.conduct(server_app, run=proposal.run)
+        record_outcome(self.workshop.league, proposal=proposal)
         return RunFolder(self.workshop.league, proposal.run).result() or {}
 
     def record_acts(self, partner: str, file: Path) -> int:
@@ -104,6 +117,23 @@ class MemoryLeague:
             write_grants(folder / "grants.csv", grants, drawn[partner])
             self.record_acts(partner, folder / "grants.csv")
         return drawn
+
+
+def have_approved(workshop: Workshop, officers: ScriptedOfficers, proposal: RunProposal) -> None:
+    """Submit a run to the consent service and have the scripted officers approve it.
+
+    Raises:
+        HanseError: If the law, or what is registered, forbids it.
+    """
+    home = workshop.league
+    require_approval(
+        services_of(home),
+        proposal=proposal,
+        signed_proposal=RunFolder(home, proposal.run).signed_proposal(),
+        timeout_s=_READY_TIMEOUT_S,
+        told=lambda standings: officers.approve(proposal.run, standings),
+        poll_s=_POLL_S,
+    )
 
 
 @contextmanager
@@ -131,25 +161,25 @@ def _node_configurations(workshop: Workshop) -> Mapping[int, Mapping[str, str]]:
 
 
 @contextmanager
-def _consent_service(workshop: Workshop) -> Iterator[None]:
+def consent_service(workshop: Workshop) -> Iterator[None]:
+    """The league's consent service, answering HTTP from a thread."""
     configuration = load_configuration(workshop.consent / "consent.toml")
-    store = ConsentStore(database=configuration.database, now=utc_now)
-    store.register(load_purposes(purposes=configuration.purposes, notices=configuration.notices))
-    service = create_service(configuration=configuration, store=store, key=SigningKey.load(configuration.key))
-    server = uvicorn.Server(
-        uvicorn.Config(service, host=configuration.host, port=configuration.port, log_level="warning", lifespan="off")
-    )
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    limit = time.monotonic() + _READY_TIMEOUT_S
-    while not server.started and time.monotonic() < limit:
-        time.sleep(0.02)
-    try:
-        yield
-    finally:
-        server.should_exit = True
-        thread.join(timeout=_READY_TIMEOUT_S)
-        store.close()
+    with open_service(configuration, metrics=ServiceMetrics()) as service:
+        server = uvicorn.Server(
+            uvicorn.Config(
+                service, host=configuration.host, port=configuration.port, log_level="warning", lifespan="off"
+            )
+        )
+        thread = threading.Thread(target=server.run, daemon=True)
+        thread.start()
+        limit = time.monotonic() + _READY_TIMEOUT_S
+        while not server.started and time.monotonic() < limit:
+            time.sleep(0.02)
+        try:
+            yield
+        finally:
+            server.should_exit = True
+            thread.join(timeout=_READY_TIMEOUT_S)
 
 
 @contextmanager

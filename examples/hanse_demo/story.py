@@ -1,6 +1,5 @@
 """``demo.toml``: the scripted part of an example league, which a real league would live instead."""
 
-from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 
@@ -51,7 +50,8 @@ class Grants(_Part):
     """How consent is drawn, since it is in no purchase data."""
 
     seed: int
-    said_at: datetime
+    said_days_ago: int = Field(ge=0, le=29)
+    """Days before the demo at which they were given: after its notices were published."""
     purposes: tuple[PurposeDraw, ...] = Field(min_length=1)
 
 

@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from hanse_client.data.pseudonyms import PseudonymKey
@@ -139,11 +140,15 @@ def _fill(workshop: Workshop) -> None:
         keys[partner.upper()] = SigningKey.generate()
         keys[partner.upper()].save(home.signing_key)
         PseudonymKey.generate("demo").save(home.pseudonym_key)
+    today = datetime.now(tz=UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     values = {f"KEY_{name}": key.public.text for name, key in keys.items()}
     values |= {
         "CONSENT_URL": workshop.consent_url,
         "CONSENT_PORT": str(workshop.consent_port),
         "SUPERLINK": f"127.0.0.1:{workshop.superlink_port}",
+        # Notices and contracts have dates: the example's are in force from a month ago, for a year.
+        "IN_FORCE_FROM": (today - timedelta(days=30)).isoformat(),
+        "IN_FORCE_UNTIL": (today + timedelta(days=335)).isoformat(),
     }
     for path in sorted(workshop.root.rglob("*.toml")):
         owner = path.relative_to(workshop.root).parts

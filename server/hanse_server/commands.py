@@ -1,15 +1,19 @@
 """``hanse league``: the centre's commands."""
 
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 
+from hanse_consent.runs.standing import RunStanding
+from hanse_privacy.errors import HanseError
 from hanse_privacy.identity import SigningKey
+from hanse_server.approval import record_outcome, require_approval, services_of
 from hanse_server.flower.processes import environment, prepare, superlink_command
-from hanse_server.league import LeagueHome
+from hanse_server.league import LeagueHome, RunFolder
 from hanse_server.submission import follow, propose, submit
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
@@ -46,13 +50,33 @@ def run(
     draft: Annotated[Path, typer.Argument(help="A proposal file, such as proposals/popularity.toml.")],
     home: HomeOption,
 ) -> None:
-    """Sign a proposal, run it over the league, and print what it released."""
+    """Sign a proposal, have it approved, run it over the league, and print what it released."""
     paths = LeagueHome(root=home)
     proposal = propose(paths, draft)
     _console.print(f"Run {proposal.run}: ε = {proposal.cost_epsilon():.3f}, δ = {proposal.delta:g}", highlight=False)
+    _console.print("Compliance officers of every partner have to approve it in their consent service.")
+    require_approval(
+        services_of(paths),
+        proposal=proposal,
+        signed_proposal=RunFolder(paths, proposal.run).signed_proposal(),
+        timeout_s=paths.load().deadlines.approval_s,
+        told=_tell_standings,
+    )
     submit(paths, run=proposal.run)
-    result = follow(paths, run=proposal.run, timeout_s=_QUIET_LIMIT_S, told=_tell)
+    try:
+        result = follow(paths, run=proposal.run, timeout_s=_QUIET_LIMIT_S, told=_tell)
+    except HanseError:
+        # Why the run failed matters more than whether that could be recorded.
+        with suppress(HanseError):
+            record_outcome(paths, proposal=proposal)
+        raise
+    record_outcome(paths, proposal=proposal)
     _console.print(f"Released: {', '.join(result['released'])}. In {paths.run_folder(proposal.run) / 'result.json'}.")
+
+
+def _tell_standings(standings: tuple[RunStanding, ...]) -> None:
+    for standing in standings:
+        _console.print(f"  {standing.in_words()}", highlight=False, markup=False)
 
 
 def _tell(event: dict[str, Any]) -> None:

@@ -5,12 +5,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from hanse_privacy.errors import HanseError
-from hanse_privacy.identity import SigningKey
+from hanse_privacy.errors import HanseError, InvalidValueError
+from hanse_privacy.identity import PublicKey, SigningKey
 from hanse_privacy.protocol.proposal import Recipient, RosterEntry
 from hanse_privacy.protocol.vocabulary import PartyName
 from hanse_privacy.settings_files import read_settings
@@ -35,9 +35,33 @@ class Deadlines(_Section):
     admission_s: float = Field(default=120, gt=0)
     """For every vault to admit the run."""
     approval_s: float = Field(default=3600, gt=0)
-    """For people at the partners to approve, where a vault asks one."""
+    """For officers to approve the run, and for the owners of vaults that ask one."""
     round_s: float = Field(default=120, gt=0)
     """For every vault to answer one round."""
+
+
+class ConsentServiceEntry(_Section):
+    """A consent service whose officers decide for partners of the roster."""
+
+    url: str = Field(pattern=r"^https?://")
+    public_key: str
+    """The service's key, compared out of band."""
+    partners: tuple[PartyName, ...] = Field(min_length=1)
+    """The partners of the roster whose controllers it serves."""
+
+    @field_validator("public_key")
+    @classmethod
+    def _is_a_key(cls, text: str) -> str:
+        try:
+            PublicKey.from_text(text)
+        except InvalidValueError as error:
+            raise ValueError(str(error)) from error
+        return text
+
+    @property
+    def key(self) -> PublicKey:
+        """The service's key, parsed."""
+        return PublicKey.from_text(self.public_key)
 
 
 class League(_Section):
@@ -50,7 +74,16 @@ class League(_Section):
     catalogue: Path = Path("catalogue")
     roster: tuple[RosterEntry, ...] = Field(min_length=2)
     superlink: str = Field(default="127.0.0.1:8000", pattern=r"^[0-9A-Za-z.:\[\]-]+:\d+$")
+    consent_services: tuple[ConsentServiceEntry, ...]
+    """Where officers approve runs: each partner of the roster is served by exactly one."""
     deadlines: Deadlines = Deadlines()
+
+    @model_validator(mode="after")
+    def _each_partner_has_one_consent_service(self) -> Self:
+        served = sorted(partner for service in self.consent_services for partner in service.partners)
+        if served != sorted(entry.partner for entry in self.roster):
+            raise ValueError("consent_services must name each partner of the roster once, and no other")
+        return self
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,11 +15,29 @@ from hanse_consent.client import ConsentClient
 from hanse_consent.errors import ConsentAnswerInvalidError, ConsentRefusedError, ConsentUnavailableError
 from hanse_privacy.errors import InvalidValueError
 from hanse_privacy.identity import SigningKey
-from hanse_privacy.protocol.manifest import CohortManifest, cohort_root
+from hanse_privacy.merkle import leaf_hash, leaf_hashes, root_of
+from hanse_privacy.protocol.cohort import encode_answer
+from hanse_privacy.protocol.manifest import (
+    NO_PREVIOUS,
+    CohortManifest,
+    CohortReceipt,
+    CohortReport,
+    LeafAlgorithm,
+    ReportOutcome,
+)
 
 SERVICE_KEY = SigningKey.generate()
 NOW = datetime.now(UTC)
 CUSTOMERS = ("a" * 32, "b" * 32)
+REPORT = CohortReport(
+    partner="alster",
+    run="spring-1",
+    round=1,
+    manifest="ef" * 32,
+    loaded_count=2,
+    loaded_root="cd" * 32,
+    absent="AA==",
+)
 
 
 @contextlib.contextmanager
@@ -67,20 +85,46 @@ def http(body, status="200 OK", extra=""):
     return f"HTTP/1.1 {status}\r\ncontent-length: {len(body)}\r\n{extra}connection: close\r\n\r\n".encode() + body
 
 
-def manifest_for(request, *, key=SERVICE_KEY, issued_at=None, lifetime=timedelta(minutes=5), **changes):
+def members_of(*customers):
+    """Each customer salted with zeros, in the order of their leaves."""
+    rows = [bytes(16) + bytes.fromhex(customer) for customer in customers]
+    return b"".join(sorted(rows, key=leaf_hash))
+
+
+MEMBERS = members_of(*CUSTOMERS)
+
+
+def manifest_for(
+    request, *, key=SERVICE_KEY, issued_at=None, lifetime=timedelta(minutes=5), members=MEMBERS, **changes
+):
     issued_at = issued_at or datetime.now(UTC)
     answer = {
         **request,
         "position": 2,
+        "registry_version": 1,
+        "pack_versions": {"gdpr": "1"},
         "notice_versions": ("joint-statistics@1",),
         "issued_at": issued_at,
         "expires_at": issued_at + lifetime,
-        "customers": CUSTOMERS,
+        "leaf_algorithm": LeafAlgorithm.BLAKE2B_SHA256,
         "count": 2,
-        "root": cohort_root(CUSTOMERS),
+        "root": root_of(leaf_hashes(MEMBERS, width=32)).hex(),
+        "excluded_by_reason": {"NO_CONSENT": 1},
+        "previous": NO_PREVIOUS,
         **changes,
     }
-    return CohortManifest.model_validate(answer).sign(key)
+    return encode_answer(CohortManifest.model_validate(answer).sign(key), members=members)
+
+
+def receipt_for(report, *, key=SERVICE_KEY, **changes):
+    receipt = {
+        "manifest": report["manifest"],
+        "loaded_root": report["loaded_root"],
+        "outcome": ReportOutcome.MATCH,
+        "received_at": datetime.now(UTC),
+        **changes,
+    }
+    return CohortReceipt.model_validate(receipt).sign(key)
 
 
 def client(url, timeout_s=2.0, **more):
@@ -103,10 +147,20 @@ LIES = {
     "another round": lambda r: manifest_for(r, round=2),
     "another purpose": lambda r: manifest_for(r, purpose="churn-model"),
     "another tier": lambda r: manifest_for(r, tier="basic"),
+    "another proposal": lambda r: manifest_for(r, proposal="00" * 32),
     "a replay": lambda r: manifest_for(r, nonce="0" * 32),
     "expired": lambda r: manifest_for(r, issued_at=NOW - timedelta(hours=1)),
     "from the future": lambda r: manifest_for(r, issued_at=NOW + timedelta(hours=1)),
-    "one customer more": lambda r: manifest_for(r).replace(b"a" * 32, b"9" * 32),
+    "stale, though it has not expired": lambda r: manifest_for(
+        r, issued_at=NOW - timedelta(minutes=10), lifetime=timedelta(minutes=50)
+    ),
+    "another customer": lambda r: manifest_for(r, members=members_of("a" * 32, "9" * 32)),
+    "one customer more": lambda r: manifest_for(r, members=members_of("a" * 32, "b" * 32, "c" * 32)),
+    "one customer less": lambda r: manifest_for(r, members=members_of("a" * 32)),
+    "one customer twice": lambda r: manifest_for(r, members=members_of("a" * 32, "a" * 32)),
+    "the order of leaves reversed": lambda r: manifest_for(r, members=MEMBERS[32:] + MEMBERS[:32]),
+    "members without a manifest": lambda r: encode_answer(b"{}", members=MEMBERS),
+    "an altered position": lambda r: manifest_for(r).replace(b'"position":2', b'"position":3'),
     "cut short": lambda r: manifest_for(r)[:-5],
     "not JSON": lambda r: b"\xff\xfe\x00",
     "deeply nested": lambda r: b"[" * 100_000,
@@ -216,6 +270,42 @@ def test_an_endless_answer_is_cut_off(question):
         client(url, max_answer_bytes=1_000_000).cohort_manifest(question())
 
 
+def test_a_report_is_received(question):
+    received = []
+
+    def answer(request):
+        received.append(request)
+        return http(receipt_for(request))
+
+    with answering(answer) as url:
+        receipt = client(url).report_cohort(REPORT)
+    assert (receipt.outcome, receipt.manifest) == (ReportOutcome.MATCH, REPORT.manifest)
+    assert received == [REPORT.payload()]
+
+
+FALSE_RECEIPTS = {
+    "another key": lambda r: receipt_for(r, key=SigningKey.generate()),
+    "of another manifest": lambda r: receipt_for(r, manifest="00" * 32),
+    "of another root": lambda r: receipt_for(r, loaded_root="00" * 32),
+    "a report instead": lambda r: CohortReport.model_validate(r).sign(SERVICE_KEY),
+    "unsigned": lambda r: b'{"outcome": "match"}',
+    "nothing": lambda r: b"",
+}
+
+
+@pytest.mark.parametrize("lie", FALSE_RECEIPTS)
+def test_without_its_receipt_a_report_was_not_received(lie):
+    with answering(lambda request: http(FALSE_RECEIPTS[lie](request))) as url, pytest.raises(ConsentAnswerInvalidError):
+        client(url).report_cohort(REPORT)
+
+
+def test_a_mismatch_is_a_refusal():
+    problem = json.dumps({"code": "COHORT_MISMATCH", "detail": "Other customers.", "mend": "Look."}).encode()
+    with answering(lambda _: http(problem, "409 Conflict")) as url, pytest.raises(ConsentRefusedError) as refused:
+        client(url).report_cohort(REPORT)
+    assert refused.value.refusal_code == "COHORT_MISMATCH"
+
+
 def test_a_receipt_must_be_one(act):
     with answering(lambda _: http(b'{"position": -1}')) as url, pytest.raises(ConsentAnswerInvalidError):
         client(url).record_acts([act()])
@@ -233,7 +323,7 @@ def test_bounds_of_a_client_are_checked(act):
 def test_environment_proxies_are_ignored(question, monkeypatch):
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
     with answering(lambda request: http(manifest_for(request))) as url:
-        assert client(url).cohort_manifest(question()).count == 2
+        assert client(url).cohort_manifest(question()).manifest.count == 2
 
 
 def test_the_client_is_light(folder):

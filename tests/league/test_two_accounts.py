@@ -29,6 +29,8 @@ import msgspec
 import pytest
 
 from hanse_client.vault.run_register import RunRegister
+from hanse_demo.memory_league import consent_service, have_approved
+from hanse_demo.officers import ScriptedOfficers
 from hanse_demo.workshop import Workshop, lay_out
 from hanse_privacy.identity import SigningKey
 from hanse_privacy.process_environment import child_environment
@@ -91,6 +93,7 @@ class House:
     """A vault that is up under its own account, and those who stand around it."""
 
     workshop: Workshop
+    officers: ScriptedOfficers
     public: Path
     """A folder that every account may read."""
     socket: Path
@@ -140,7 +143,9 @@ class House:
         )
 
     def proposal(self) -> RunProposal:
-        return propose(self.workshop.league, self.workshop.root / "proposals" / "churn.toml")
+        proposal = propose(self.workshop.league, self.workshop.root / "proposals" / "churn.toml")
+        have_approved(self.workshop, self.officers, proposal)
+        return proposal
 
     def log(self) -> str:
         return (self.public.parent / "vault.log").read_text()
@@ -282,9 +287,11 @@ def house() -> Iterator[House]:
         os.chown(post, vault.user, vault.groups[1])
         workshop = stack.enter_context(lay_out(SOURCE, base / "demo"))
         _settle(workshop, socket=post / "north.sock", group=group, courier=courier, vault=vault)
+        stack.enter_context(consent_service(workshop))
         process = stack.enter_context(_vault_process(workshop, vault, public=public, log=base / "vault.log"))
         yield House(
             workshop=workshop,
+            officers=ScriptedOfficers(workshop),
             public=public,
             socket=post / "north.sock",
             pid=process.pid,

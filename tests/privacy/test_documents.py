@@ -1,7 +1,6 @@
-"""Signed documents, and the cohort manifest among them: verified in any layout, refused when anything changed."""
+"""Signed documents: verified in any layout, refused when anything changed."""
 
 import base64
-import hashlib
 import json
 from typing import Any, ClassVar
 
@@ -9,13 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hanse_privacy.errors import HanseError, InvalidValueError, SignatureInvalidError
+from hanse_privacy.errors import InvalidValueError, SignatureInvalidError
 from hanse_privacy.identity import SigningKey
 from hanse_privacy.protocol.documents import Document
-from hanse_privacy.protocol.manifest import CohortManifest, CohortRequest, cohort_root
 
 KEY = SigningKey.generate()
-CUSTOMERS = tuple(f"{number:032x}" for number in (1, 2, 0xABC))
 
 
 class Note(Document):
@@ -32,25 +29,6 @@ class OtherNote(Note):
     """The same fields under another kind."""
 
     kind: ClassVar[str] = "note/2"
-
-
-def manifest(**changes: Any) -> dict[str, Any]:
-    payload: dict[str, Any] = {
-        "partner": "north",
-        "run": "churn-1",
-        "round": 1,
-        "purpose": "churn-training",
-        "tier": "standard",
-        "nonce": "0f" * 16,
-        "position": 7,
-        "notice_versions": ["churn-model@1"],
-        "issued_at": "2026-05-04T12:00:00Z",
-        "expires_at": "2026-05-04T12:05:00Z",
-        "customers": list(CUSTOMERS),
-        "count": 3,
-        "root": cohort_root(CUSTOMERS),
-    }
-    return payload | changes
 
 
 def signed(payload: Any, *, kind: str = "note/1", key: SigningKey = KEY) -> bytes:
@@ -180,63 +158,3 @@ def test_a_repeated_name_cannot_show_one_thing_and_sign_another() -> None:
             assert Note.verify(twice, key=KEY.public) == Note(text="small")
         except SignatureInvalidError:
             continue
-
-
-def test_the_root_is_the_documented_digest() -> None:
-    hasher = hashlib.sha256(b"hanse/v1/cohort\x00" + b"".join(bytes.fromhex(customer) for customer in CUSTOMERS))
-    assert cohort_root(CUSTOMERS) == cohort_root(CUSTOMERS[::-1]) == hasher.hexdigest()
-    assert CohortManifest.parse(manifest()).customers == CUSTOMERS
-    assert CohortManifest.parse(manifest(customers=[], count=0, root=cohort_root(()))).count == 0
-
-
-@given(
-    one=st.frozensets(st.integers(0, 20)),
-    another=st.frozensets(st.integers(0, 20)),
-)
-def test_roots_are_equal_exactly_if_cohorts_are(one: frozenset[int], another: frozenset[int]) -> None:
-    names = [tuple(f"{number:032x}" for number in cohort) for cohort in (one, another)]
-    assert (cohort_root(names[0]) == cohort_root(names[1])) == (one == another)
-
-
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"count": 2},
-        {"count": 4},
-        {"count": -1},
-        {"root": "0" * 64},
-        {"root": cohort_root(CUSTOMERS).upper()},
-        {"customers": list(CUSTOMERS[::-1])},
-        {"customers": [*CUSTOMERS[:2], CUSTOMERS[1]]},
-        {"customers": [*CUSTOMERS[:2], "A" * 32]},
-        {"customers": [*CUSTOMERS[:2], "0" * 31]},
-        {"customers": [*CUSTOMERS[:2], "0" * 32 + "\n"]},
-        {"customers": CUSTOMERS[0]},
-        {"round": 0},
-        {"round": 100_001},
-        {"tier": "everything"},
-        {"partner": "North"},
-        {"partner": "north\n"},
-        {"nonce": "0f" * 15},
-        {"position": -1},
-        {"issued_at": "2026-05-04T12:00:00"},
-        {"expires_at": "2026-05-04T12:05:00"},
-        {"everyone": True},
-    ],
-)
-def test_a_manifest_that_contradicts_itself_is_refused(changes: dict[str, Any]) -> None:
-    with pytest.raises(InvalidValueError) as refused:
-        CohortManifest.verify(
-            signed(manifest(**changes), kind=CohortManifest.kind),
-            key=KEY.public,
-        )
-    assert CUSTOMERS[2] not in str(refused.value)
-
-
-def test_question_and_manifest_cannot_take_each_others_place() -> None:
-    names = ("partner", "run", "round", "purpose", "tier", "nonce")
-    question = CohortRequest.parse({name: manifest()[name] for name in names})
-    with pytest.raises(SignatureInvalidError):
-        CohortManifest.verify(question.sign(KEY), key=KEY.public)
-    with pytest.raises(HanseError):
-        CohortRequest.verify(CohortManifest.parse(manifest()).sign(KEY), key=KEY.public)

@@ -68,6 +68,7 @@ def _directly(proxied, request: bytes) -> Reply:
 
 def test_a_run_goes_through_the_proxy_and_uses_the_fleet_path_only(proxied) -> None:
     proposal = proxied.league.propose("popularity.toml")
+    proxied.league.approve(proposal)
     submit(proxied.league.workshop.league, run=proposal.run)
     result = follow(proxied.league.workshop.league, run=proposal.run, timeout_s=90, told=lambda event: None)
     assert result["partners"] == ["north", "south"]

@@ -1,14 +1,40 @@
 """Admission: whether a run may do anything here at all, decided once and looked at again before every round."""
 
-from collections.abc import Callable
+import secrets
+from collections.abc import Callable, Mapping
 from datetime import datetime
+from types import MappingProxyType
+from typing import Protocol
 
 from hanse_client.vault.policy import Policy, require_allowed
 from hanse_client.vault.run_register import Admission, RegisteredRun, RunRegister
+from hanse_consent.errors import ConsentRefusedError
 from hanse_privacy.errors import HanseError
 from hanse_privacy.ledger import PrivacyLedger
+from hanse_privacy.protocol.approval import ApprovalRequest, RunApproval, SignedApproval
 from hanse_privacy.protocol.letters import Instruction
 from hanse_privacy.protocol.proposal import RunProposal
+
+_AWAITING = "RUN_NOT_APPROVED"
+_NOT_APPROVED: Mapping[str, str] = MappingProxyType(
+    {
+        "RUN_UNKNOWN": "was not submitted to the consent service for approval",
+        "RUN_REFUSED": "was refused by the check or by a compliance officer",
+        "RUN_REVOKED": "was revoked by a compliance officer",
+        "RUN_EXPIRED": "has expired at the consent service",
+        "RUN_FLAGGED": "used another cohort than its manifest named",
+        "RUN_FINISHED": "is finished",
+        "PROPOSAL_DIFFERS": "was submitted to the consent service with other terms",
+    }
+)
+"""What the consent service answers where there is no approval and none to wait for, by its code."""
+
+
+class ApprovalSource(Protocol):
+    """Where the vault asks whether its controller's officers have approved a run."""
+
+    def run_approval(self, request: ApprovalRequest) -> SignedApproval:
+        """Return a verified approval that answers exactly this request, or raise."""
 
 
 class RefusedError(HanseError):
@@ -20,13 +46,13 @@ class RefusedError(HanseError):
 
 
 class WaitingForApprovalError(HanseError):
-    """A person at the partner has not decided yet."""
+    """A person at the partner, its owner or a compliance officer, has not decided yet."""
 
     code = "WAITING_FOR_APPROVAL"
 
 
 class Admissions:
-    """Holds proposals against the policy, the ledger and what the owner decided."""
+    """Holds proposals against the policy, the ledger, the officers' approval and what the owner decided."""
 
     def __init__(
         self,
@@ -34,12 +60,14 @@ class Admissions:
         policy: Policy,
         ledger: PrivacyLedger,
         register: RunRegister,
+        approvals: ApprovalSource,
         catalogue_digest: Callable[[], str],
         clock: Callable[[], datetime],
     ) -> None:
         self._policy = policy
         self._ledger = ledger
         self._register = register
+        self._approvals = approvals
         self._catalogue_digest = catalogue_digest
         self._clock = clock
 
@@ -47,7 +75,8 @@ class Admissions:
         """Admit a run, or say why not.
 
         Raises:
-            HanseError: If the proposal is not the centre's, breaks the policy, or would pass the cap.
+            HanseError: If the proposal is not the centre's, breaks the policy, would pass the cap, or was not
+                approved by officers.
             WaitingForApprovalError: If a person has to decide first.
         """
         proposal = RunProposal.verify(signed_proposal, key=self._policy.centre_key)
@@ -61,6 +90,9 @@ class Admissions:
         known = self._register.find(proposal.run)
         if known is None:
             self._ledger.require_room_for(proposal.events(), run=proposal.run)
+        if known is None or (known.digest == proposal.digest and self._register.approval(proposal.run) is None):
+            self._register.keep_approval(proposal.run, self._ask_for_approval(proposal).signed)
+        if known is None:
             waiting = self._policy.limits.ask_a_person
             self._register.enter(
                 RegisteredRun(
@@ -114,7 +146,47 @@ class Admissions:
         self._require_not_expired(proposal)
         # The export may have been read anew, with another catalogue.
         self._require_same_catalogue(proposal)
+        self._require_approved(proposal)
         return proposal
+
+    def _ask_for_approval(self, proposal: RunProposal) -> SignedApproval:
+        partner, run = self._policy.node.partner, proposal.run
+        question = ApprovalRequest(partner=partner, run=run, proposal=proposal.digest, nonce=secrets.token_hex(16))
+        try:
+            return self._approvals.run_approval(question)
+        except ConsentRefusedError as error:
+            if error.refusal_code == _AWAITING:
+                raise WaitingForApprovalError(
+                    f"{partner}'s compliance officers have not approved run {run} yet.",
+                    "They decide in the consent service.",
+                ) from error
+            if error.refusal_code not in _NOT_APPROVED:
+                raise
+            # The service's own words are for the partner; the centre is told what its code means.
+            raise RefusedError(
+                error.refusal_code,
+                f"Run {run} {_NOT_APPROVED[error.refusal_code]} at {partner}.",
+                "See the run in the consent service.",
+            ) from error
+
+    def _require_approved(self, proposal: RunProposal) -> None:
+        """Hold the kept approval against the clock; a revocation is seen where the round's manifest is asked for."""
+        signed = self._register.approval(proposal.run)
+        if signed is None:
+            raise RefusedError(
+                "RUN_NOT_APPROVED",
+                f"No compliance officer of {self._policy.node.partner} has approved run {proposal.run}.",
+                "Submit it to the consent service, and propose it again.",
+            )
+        approval = RunApproval.verify(signed, key=self._policy.consent_key)
+        if (approval.partner, approval.proposal) != (self._policy.node.partner, proposal.digest):
+            raise RefusedError(
+                "PROPOSAL_DIFFERS", f"Run {proposal.run} was approved with other terms.", "Propose it under a new name."
+            )
+        if self._clock() >= approval.expires_at:
+            raise RefusedError(
+                "RUN_EXPIRED", f"The approval of run {proposal.run} has expired.", "Propose it anew for approval."
+            )
 
     def _require_not_expired(self, proposal: RunProposal) -> None:
         if self._clock() >= proposal.expires_at:

@@ -15,6 +15,7 @@ from rich.console import Console
 from hanse_client.data.contract import load_contract
 from hanse_client.data.ingest import IngestReport, ingest
 from hanse_client.data.pseudonyms import PseudonymKey
+from hanse_client.vault.consent_positions import ConsentPositions
 from hanse_client.vault.home import NodeHome, NodeHomeError
 from hanse_client.vault.policy import Policy, PolicyInvalidError, load_policy
 from hanse_client.vault.purchase_store import PurchaseStore
@@ -74,6 +75,7 @@ def assemble(home: NodeHome, policy: Policy) -> Vault:
             consent=ConsentClient(
                 policy.consent.url, policy.node.partner, key, policy.consent_key, policy.consent.timeout_s
             ),
+            positions=ConsentPositions(home.runs),
             data=PurchaseStore(path=home.purchases),
             randomness=SystemRandomness(),
             clock=lambda: datetime.now(tz=UTC),

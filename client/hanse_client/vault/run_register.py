@@ -1,4 +1,7 @@
-"""What a vault remembers of runs: proposals seen, who approved, letters answered. Survives a restart."""
+"""What a vault remembers of runs: proposals, officers' approvals, the owner's word, letters answered.
+
+It survives a restart.
+"""
 
 import sqlite3
 from collections.abc import Sequence
@@ -18,6 +21,11 @@ CREATE TABLE IF NOT EXISTS run (
     signed_proposal BLOB NOT NULL,
     state TEXT NOT NULL,
     changed_at TEXT NOT NULL
+) STRICT;
+CREATE TABLE IF NOT EXISTS approval (
+    run TEXT PRIMARY KEY,
+    signed BLOB NOT NULL,
+    kept_at TEXT NOT NULL
 ) STRICT;
 CREATE TABLE IF NOT EXISTS letter (
     nonce BLOB PRIMARY KEY,
@@ -122,6 +130,16 @@ class RunRegister:
                 "INSERT OR IGNORE INTO run (run, digest, signed_proposal, state, changed_at) VALUES (?, ?, ?, ?, ?)",
                 (entry.run, entry.digest, entry.signed_proposal, entry.state.value, _now()),
             )
+
+    def keep_approval(self, run: str, signed: bytes) -> None:
+        """Keep the officers' approval of a run, as the consent service signed it, in place of an earlier one."""
+        with self._write() as connection:
+            connection.execute("INSERT OR REPLACE INTO approval VALUES (?, ?, ?)", (run, signed, _now()))
+
+    def approval(self, run: str) -> bytes | None:
+        """The signed approval of a run, or none."""
+        rows = self._read("SELECT signed FROM approval WHERE run = ?", run)
+        return rows[0][0] if rows else None
 
     def decide(self, run: str, state: Admission) -> None:
         """Record a person's decision, or that the run has ended; an ended run stays so.

@@ -10,7 +10,9 @@ from typing import Protocol
 
 import msgspec
 
-from hanse_client.vault.admission import Admissions, RefusedError, WaitingForApprovalError
+from hanse_client.vault.admission import Admissions, ApprovalSource, RefusedError, WaitingForApprovalError
+from hanse_client.vault.cohort_rows import CohortRows
+from hanse_client.vault.consent_positions import ConsentPositions
 from hanse_client.vault.operations import CohortData, Work, customer_batches, parse_work
 from hanse_client.vault.policy import Policy, cohort_floor
 from hanse_client.vault.run_register import Admission, RoundRecord, RunRegister
@@ -18,6 +20,7 @@ from hanse_consent.errors import ConsentRefusedError
 from hanse_privacy.errors import HanseError, SignatureInvalidError
 from hanse_privacy.identity import SigningKey
 from hanse_privacy.ledger import PrivacyLedger, RoundAlreadyPaidError
+from hanse_privacy.protocol.cohort import Cohort
 from hanse_privacy.protocol.letters import (
     PROTOCOL_VERSION,
     AdmitParameters,
@@ -32,7 +35,7 @@ from hanse_privacy.protocol.letters import (
     require_fresh,
     seal,
 )
-from hanse_privacy.protocol.manifest import CohortManifest, CohortRequest, cohort_root
+from hanse_privacy.protocol.manifest import CohortReceipt, CohortReport, CohortRequest
 from hanse_privacy.protocol.proposal import RunProposal
 from hanse_privacy.randomness import RandomSource
 from hanse_privacy.release import ReleaseLayout, add_noise, sum_customers
@@ -50,11 +53,14 @@ class UnsafeRandomnessError(HanseError):
     code = "UNSAFE_RANDOMNESS"
 
 
-class ConsentSource(Protocol):
-    """Where the vault asks whom a round may use."""
+class ConsentSource(ApprovalSource, Protocol):
+    """Where the vault asks which runs are approved and whom a round may use, and says whom it used."""
 
-    def cohort_manifest(self, request: CohortRequest) -> CohortManifest:
-        """Return a verified manifest that answers exactly this request, or raise."""
+    def cohort_manifest(self, request: CohortRequest) -> Cohort:
+        """Return a verified manifest with its members that answers exactly this request, or raise."""
+
+    def report_cohort(self, report: CohortReport) -> CohortReceipt:
+        """Return the service's receipt for exactly this report, or raise: then nothing may leave."""
 
 
 class PartnerData(Protocol):
@@ -79,9 +85,19 @@ class VaultParts:
     ledger: PrivacyLedger
     register: RunRegister
     consent: ConsentSource
+    positions: ConsentPositions
     data: PartnerData
     randomness: RandomSource
     clock: Callable[[], datetime]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Computed:
+    """One round's noisy result, and what the partner alone may know of it."""
+
+    result: bytes
+    customers: int
+    clipped: str
 
 
 class Vault:
@@ -102,6 +118,7 @@ class Vault:
             policy=parts.policy,
             ledger=parts.ledger,
             register=parts.register,
+            approvals=parts.consent,
             catalogue_digest=parts.data.catalogue_digest,
             clock=parts.clock,
         )
@@ -187,19 +204,21 @@ class Vault:
 
     def _release(self, proposal: RunProposal, work: Work, *, round_number: int) -> bytes:
         self._require_next_round(proposal.run, round_number)
-        manifest = self._parts.consent.cohort_manifest(
+        cohort = self._parts.consent.cohort_manifest(
             CohortRequest(
                 partner=self._partner,
                 run=proposal.run,
                 round=round_number,
+                proposal=proposal.digest,
                 purpose=work.step.purpose,
                 tier=work.step.tier,
                 nonce=secrets.token_hex(16),
             )
         )
-        cohort = self._parts.data.known(manifest.customers)
+        self._parts.positions.advance(self._parts.policy.consent_key.fingerprint, cohort.manifest.position)
+        customers = self._parts.data.known(cohort.customers)
         floor = cohort_floor(self._parts.policy, proposal)
-        if len(cohort) < floor:
+        if len(customers) < floor:
             # Said once per run: asked again and again, it would tell when one customer comes or goes.
             self._parts.register.decide(proposal.run, Admission.ENDED)
             raise RefusedError(
@@ -214,7 +233,7 @@ class Vault:
             layout.event, run=proposal.run, round_number=round_number, operation=work.step.operation
         )
         try:
-            return self._compute(proposal, work, round_number=round_number, layout=layout, manifest=manifest)
+            computed = self._compute(proposal, work, layout=layout, customers=customers)
         except Exception as error:
             # What fails on the rows may know them: nothing of it is passed on.
             _log.error("round %d of %r failed on the rows: %s", round_number, proposal.run, type(error).__name__)
@@ -223,27 +242,45 @@ class Vault:
                 "The round failed after it was paid for.",
                 "The partner's owner finds the reason in the vault's own log.",
             ) from error
-
-    def _compute(
-        self, proposal: RunProposal, work: Work, *, round_number: int, layout: ReleaseLayout, manifest: CohortManifest
-    ) -> bytes:
-        cohort = self._parts.data.known(manifest.customers)
-        data = self._parts.data.in_weeks_from(proposal.week_one)
-        exact = sum_customers(layout, customer_batches(work, data=data, cohort=cohort))
-        vector = add_noise(layout, exact, source=self._parts.randomness)
+        # Whoever keeps this report from arriving keeps the answer from leaving. Paid stays paid: the rows were read.
+        report = self._report(cohort, customers)
         self._parts.register.record_round(
             RoundRecord(
                 run=proposal.run,
                 round=round_number,
-                manifest_position=manifest.position,
-                manifest_root=manifest.root,
-                loaded_root=cohort_root(cohort),
-                customers=exact.customers,
-                clipped=", ".join(f"{name} {count}" for name, count in exact.clipped.items())
-                + f", rounded toward zero {exact.refitted}",
+                manifest_position=cohort.manifest.position,
+                manifest_root=cohort.manifest.root,
+                loaded_root=report.loaded_root,
+                customers=computed.customers,
+                clipped=computed.clipped,
             )
         )
-        return msgspec.msgpack.encode(ReleaseResult(vector=vector.astype("<i8").tobytes()))
+        return computed.result
+
+    def _compute(
+        self, proposal: RunProposal, work: Work, *, layout: ReleaseLayout, customers: Sequence[str]
+    ) -> _Computed:
+        data = CohortRows(self._parts.data.in_weeks_from(proposal.week_one), cohort=customers)
+        exact = sum_customers(layout, customer_batches(work, data=data, cohort=customers))
+        vector = add_noise(layout, exact, source=self._parts.randomness)
+        return _Computed(
+            result=msgspec.msgpack.encode(ReleaseResult(vector=vector.astype("<i8").tobytes())),
+            customers=exact.customers,
+            clipped=", ".join(f"{name} {count}" for name, count in exact.clipped.items())
+            + f", rounded toward zero {exact.refitted}",
+        )
+
+    def _report(self, cohort: Cohort, customers: Sequence[str]) -> CohortReport:
+        """Say to the partner's own consent service whom the data layer returned, and have its receipt."""
+        if self._parts.clock() >= cohort.manifest.expires_at:
+            raise RefusedError(
+                "MANIFEST_EXPIRED",
+                "The round took longer than its manifest may be used.",
+                "The consent service's manifest_lifetime_s must cover a whole round.",
+            )
+        report = cohort.report(customers)
+        self._parts.consent.report_cohort(report)
+        return report
 
     def _require_next_round(self, run: str, round_number: int) -> None:
         paid = [entry.round for entry in self._parts.ledger.entries() if entry.run == run]

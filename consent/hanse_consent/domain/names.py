@@ -10,7 +10,7 @@ CategoryTerm = Annotated[str, StringConstraints(pattern=r"^(pd|hanse):[A-Z][A-Za
 NoticeReference = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,63}@[0-9]{1,4}(\.[0-9]{1,4}){0,2}$")]
 """The notice that the customer was shown: ``name@version``, in whatever language."""
 
-RecordName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,63}$")]
+RecordName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,159}$")]
 """A registered document: an agreement, a transfer, an assessment."""
 
 PackName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,15}$")]

@@ -34,6 +34,8 @@ class Controller(_Record):
     legal_name: str = Field(min_length=1, max_length=200)
     contact: str = Field(min_length=1, max_length=500)
     """Address of its data protection officer or of whoever answers for it."""
+    address: str = Field(default="", max_length=500)
+    """Postal address without the country, as consent records state it (ISO/IEC TS 27560)."""
     country: CountryCode
     """Where it is established: that country's law pack applies to all its customers."""
     public_key: str
@@ -56,6 +58,7 @@ class Recipient(_Record):
     name: PartyName
     legal_name: str = Field(min_length=1, max_length=200)
     contact: str = Field(min_length=1, max_length=500)
+    address: str = Field(default="", max_length=500)
     country: CountryCode
 
 

@@ -63,6 +63,8 @@ class Purpose(BaseModel):
     """Whether it decides about a customer without a person (GDPR 22, PIPL 24)."""
     sets_prices: bool = False
     direct_marketing: bool = False
+    publishes: bool = False
+    """Whether it makes personal data known to the public (PIPL 25)."""
     high_risk: bool = False
     """Whether a data protection impact assessment found it likely to be of high risk (GDPR 35)."""
 

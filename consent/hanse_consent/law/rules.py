@@ -20,6 +20,10 @@ class Provenance(StrEnum):
     """Read in a secondary source."""
     OWN_KNOWLEDGE = "own-knowledge"
     """Not held against a text: have counsel confirm it."""
+    SOURCE_DOCUMENT = "source-document"
+    """Demanded by the project's own source documents, not by a law."""
+    DESIGN = "design"
+    """Hanse's own choice, stricter than a law or where a law is silent."""
 
 
 class Rule(BaseModel):

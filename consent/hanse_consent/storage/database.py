@@ -1,60 +1,81 @@
-"""The SQLite file under the store: durable, one writer at a time, readers on a snapshot."""
+"""The database under the store, SQLite or PostgreSQL: durable, and only the rows of the controller in question."""
 
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psycopg
 from sqlalchemy import Connection, Engine, PoolProxiedConnection, event
-from sqlalchemy.engine import URL
 from sqlalchemy.exc import SQLAlchemyError
-from sqlmodel import Session, SQLModel, create_engine
+from sqlmodel import Session, create_engine
 
-from hanse_consent import tables  # noqa: F401 - its import is what declares the tables
 from hanse_consent.errors import StoreUnavailableError
+from hanse_consent.storage.location import DatabaseLocation
+from hanse_consent.storage.migration import bring_up_to_date, require_newest
 
-_BUSY_TIMEOUT_S = 5.0
+_WAIT_S = 30.0
+_READERS = 16
+_SQLITE_PRAGMAS = (
+    "PRAGMA journal_mode=WAL",
+    "PRAGMA synchronous=FULL",
+    "PRAGMA foreign_keys=ON",
+    "PRAGMA cache_size=-65536",  # 64 MiB: pseudonyms are random, their index wants to stay in memory
+    "PRAGMA wal_autocheckpoint=8000",  # of 4 KiB pages: a big batch is not copied twice in its own commit
+)
+# Durable whatever the server's default; compiling a plan to machine code costs more than it saves here.
+_POSTGRESQL_OPTIONS = "-c synchronous_commit=on -c jit=off -c work_mem=64MB -c timezone=UTC"
+_SCOPE = "SELECT set_config('hanse.controller', %s, true), set_config('hanse.across', %s, true)"
 
 
 class Database:
-    """Opens the file, makes missing tables, hands out transactions.
+    """Opens the store and hands out transactions.
 
-    WAL lets readers go on while one writes; ``synchronous=FULL`` makes a commit survive a power cut
-    before it is acknowledged.
+    SQLite is embedded: the file is made if missing (mode 0600) and brought to the newest schema. WAL lets readers go
+    on while one writes; ``synchronous=FULL`` makes a commit survive a power cut before it is acknowledged. Several
+    processes may open one file: their writers queue on its lock.
+
+    PostgreSQL is served: its schema must have been migrated. Row-level security lets a transaction see the rows of
+    the controller it was opened for and no others, also where a query forgets to ask.
 
     Args:
-        path: The SQLite file; made with mode 0600 if missing.
+        location: Where it is; a path is an SQLite file.
 
     Raises:
-        StoreUnavailableError: If the file cannot be opened or is no consent store.
+        StoreUnavailableError: If it cannot be opened or is no consent store.
+        SchemaVersionError: If its schema is newer than this program, or on PostgreSQL older.
     """
 
-    def __init__(self, path: Path) -> None:
-        try:
-            path.touch(mode=0o600, exist_ok=True)
-        except OSError as error:
-            raise StoreUnavailableError(
-                f"The consent store {path.name} cannot be opened ({error.strerror}).",
-                "Make its folder, or give this account the right to write there.",
-            ) from error
-        # One writing connection: writers queue here instead of meeting a locked file.
-        self._writer = _engine(path, begin="BEGIN IMMEDIATE", connections=1)
-        self._reader = _engine(path, begin="BEGIN", connections=16)
-        with _reported(path.name):
-            SQLModel.metadata.create_all(self._writer)
-        self._name = path.name
+    def __init__(self, location: DatabaseLocation | Path) -> None:
+        self.location = DatabaseLocation.of_file(location) if isinstance(location, Path) else location
+        if self.location.is_file:
+            _touch(self.location.path)
+            # One writing connection: writers of this process queue here instead of meeting a locked file.
+            self._writer = _sqlite_engine(self.location, begin="BEGIN IMMEDIATE", connections=1)
+            self._reader = _sqlite_engine(self.location, begin="BEGIN", connections=_READERS)
+        else:
+            self._writer = _postgresql_engine(self.location)
+            # Repeatable read: everything read in one transaction is of one moment.
+            self._reader = self._writer.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+        with _reported(self.location.name):
+            if self.location.is_file:
+                bring_up_to_date(self._writer)
+            else:
+                require_newest(self._writer)
 
     @contextmanager
     def writing(self, *, controller: str | None = None) -> Iterator[Session]:
-        """A transaction that holds the write lock; committed at the end, rolled back on any error.
+        """A transaction that may write; committed at the end, rolled back on any error.
+
+        On SQLite it holds the write lock.
 
         Args:
             controller: Whose rows it may see and write; without one, only what belongs to no controller.
 
         Raises:
-            StoreUnavailableError: If the store cannot be read or written.
+            StoreUnavailableError: If the store cannot be read or written; nothing was changed.
         """
-        with _reported(self._name), Session(self._writer) as session:
+        with self._transaction(self._writer, controller=controller or "", across="") as session:
             yield session
             session.commit()
 
@@ -68,42 +89,60 @@ class Database:
         Raises:
             StoreUnavailableError: If the store cannot be read.
         """
-        with _reported(self._name), Session(self._reader) as session:
+        with self._transaction(self._reader, controller=controller or "", across="") as session:
             yield session
 
     @contextmanager
     def writing_across_controllers(self) -> Iterator[Session]:
         """As :meth:`writing`, for the service's own duties over all controllers."""
-        with self.writing() as session:
+        with self._transaction(self._writer, controller="", across="on") as session:
             yield session
+            session.commit()
 
     @contextmanager
     def reading_across_controllers(self) -> Iterator[Session]:
         """As :meth:`reading`, for the service's own duties over all controllers."""
-        with self.reading() as session:
+        with self._transaction(self._reader, controller="", across="on") as session:
+            yield session
+
+    @contextmanager
+    def _transaction(self, engine: Engine, *, controller: str, across: str) -> Iterator[Session]:
+        with _reported(self.location.name), Session(engine) as session:
+            if not self.location.is_file:
+                session.connection().exec_driver_sql(_SCOPE, (controller, across))
             yield session
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Let go of the file or the server."""
         self._reader.dispose()
         self._writer.dispose()
 
 
-def _engine(path: Path, *, begin: str, connections: int) -> Engine:
+def _touch(path: Path) -> None:
+    try:
+        path.touch(mode=0o600, exist_ok=True)
+    except OSError as error:
+        raise StoreUnavailableError(
+            f"The consent store {path.name} cannot be opened ({error.strerror}).",
+            "Make its folder, or give this account the right to write there.",
+        ) from error
+
+
+def _sqlite_engine(location: DatabaseLocation, *, begin: str, connections: int) -> Engine:
     engine = create_engine(
-        URL.create("sqlite", database=str(path)),
+        location.url,
         hide_parameters=True,  # a parameter may be a pseudonym, and errors reach the log
         pool_size=connections,
         max_overflow=0,
-        pool_timeout=_BUSY_TIMEOUT_S,
-        connect_args={"timeout": _BUSY_TIMEOUT_S, "check_same_thread": False},
+        pool_timeout=_WAIT_S,
+        connect_args={"timeout": _WAIT_S, "check_same_thread": False},
     )
 
     @event.listens_for(engine, "connect")
     def _prepare(connection: sqlite3.Connection, _record: PoolProxiedConnection) -> None:
         connection.isolation_level = None  # the driver begins nothing by itself; _begin does
-        connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute("PRAGMA synchronous=FULL")
+        for pragma in _SQLITE_PRAGMAS:
+            connection.execute(pragma)
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
@@ -112,13 +151,32 @@ def _engine(path: Path, *, begin: str, connections: int) -> Engine:
     return engine
 
 
+def _postgresql_engine(location: DatabaseLocation) -> Engine:
+    return create_engine(
+        location.url,
+        hide_parameters=True,
+        pool_size=_READERS,
+        max_overflow=0,
+        pool_timeout=_WAIT_S,
+        pool_pre_ping=True,  # a server that was started anew has forgotten us
+        connect_args={"options": _POSTGRESQL_OPTIONS, "connect_timeout": int(_WAIT_S)},
+    )
+
+
 @contextmanager
 def _reported(name: str) -> Iterator[None]:
     try:
         yield
-    except (SQLAlchemyError, sqlite3.Error) as error:
-        cause = error.orig if hasattr(error, "orig") else error
+    except (SQLAlchemyError, sqlite3.Error, psycopg.Error) as error:
+        # Not chained: the server's details quote the row.
         raise StoreUnavailableError(
-            f"The consent store {name} cannot be used ({cause}); nothing was changed.",
-            "Free disk space, check the file and its folder, and start the service again.",
-        ) from error
+            f"The consent store {name} cannot be used ({_cause(error)}); nothing was changed.",
+            "Free disk space, check that the database is there and may be written, and start the service again.",
+        ) from None
+
+
+def _cause(error: Exception) -> str:
+    original = getattr(error, "orig", None) or error
+    if isinstance(original, psycopg.Error):
+        return original.diag.message_primary or type(original).__name__
+    return str(original) if isinstance(original, sqlite3.Error) else type(original).__name__

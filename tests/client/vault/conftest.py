@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,10 +24,12 @@ from hanse_client.vault.policy import load_policy
 from hanse_client.vault.run_register import RunRegister
 from hanse_consent.client import ConsentClient
 from hanse_demo.grants import customers_of, draw_grants, write_grants
+from hanse_demo.officers import ScriptedOfficers
 from hanse_demo.processes import Child
 from hanse_demo.story import load_story
 from hanse_demo.workshop import Workshop, lay_out
 from hanse_models.catalogue import load_catalogue
+from hanse_privacy.errors import HanseError
 from hanse_privacy.identity import SigningKey
 from hanse_privacy.ledger import LedgerEntry, PrivacyLedger
 from hanse_privacy.process_environment import child_environment
@@ -152,6 +155,12 @@ class Trial:
     nodes: dict[str, Node]
     drafts: dict[str, dict[str, Any]] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        self.officers = ScriptedOfficers(self.workshop)
+        self.submitting = ConsentClient(
+            self.workshop.consent_url, "centre", self.centre, self.consent_key.public, timeout_s=10.0
+        )
+
     @property
     def north(self) -> Node:
         return self.nodes["north"]
@@ -212,9 +221,29 @@ class Trial:
     def ask(self, proposal: RunProposal, round_number: int, /, *, node: str = "north", **changes: Any) -> Answer:
         return self.answer(self.letter(proposal, round_number, recipient=node, **changes), node=node)
 
+    def submit(self, proposal: RunProposal) -> None:
+        """Ask for approval, as the centre does; what the consent service does not take stays unapproved."""
+        with suppress(HanseError):
+            self.submitting.submit_run(proposal.sign(self.centre))
+
+    def approve(self, proposal: RunProposal) -> None:
+        """Submit a run and let the officers approve it, wherever they are asked."""
+        with suppress(HanseError):
+            report = self.submitting.submit_run(proposal.sign(self.centre))
+            self.officers.approve(proposal.run, report.standings)
+
     def admit(
-        self, proposal: RunProposal, /, *, node: str = "north", signed: bytes | None = None, **changes: Any
+        self,
+        proposal: RunProposal,
+        /,
+        *,
+        node: str = "north",
+        signed: bytes | None = None,
+        approved: bool = True,
+        **changes: Any,
     ) -> Answer:
+        if approved:
+            self.approve(proposal)
         parameters = AdmitParameters(signed_proposal=signed or proposal.sign(self.centre))
         return self.ask(proposal, 0, node=node, parameters=parameters, **changes)
 

@@ -22,9 +22,12 @@ import pytest
 from hanse_client.vault.run_register import RegisterUnusableError, RunRegister
 from hanse_privacy.identity import SigningKey
 from hanse_privacy.ledger import LedgerUnusableError, PrivacyLedger
+from hanse_privacy.merkle import leaf_hash, leaf_hashes, root_of
+from hanse_privacy.protocol.approval import ApprovalRequest, RunApproval
+from hanse_privacy.protocol.cohort import encode_answer
 from hanse_privacy.protocol.frames import send_frame
 from hanse_privacy.protocol.letters import Outcome, ReleaseResult, decode
-from hanse_privacy.protocol.manifest import CohortManifest, cohort_root
+from hanse_privacy.protocol.manifest import CohortManifest
 from hanse_privacy.protocol.proposal import RunProposal
 from hanse_privacy.units import PrivacyBudget
 
@@ -80,6 +83,8 @@ def test_a_run_that_nobody_proposed_cannot_be_approved(trial, run_hanse) -> None
 class Impostor:
     """Answers HTTP on the consent service's port with whatever a test puts in."""
 
+    approving: SigningKey
+    """Signs approvals: this is about manifests, and runs are to be admitted."""
     answer: Callable[[dict[str, Any]], bytes] = lambda question: b""
     asked: list[dict[str, Any]] = field(default_factory=list)
     pause_s: float = 0.0
@@ -95,6 +100,9 @@ class Impostor:
                 connection.settimeout(5)
                 try:
                     question = _question(connection)
+                    if set(question) == set(ApprovalRequest.model_fields):
+                        connection.sendall(http(approval(question).sign(self.approving)))
+                        continue
                     self.asked.append(question)
                     self._send(connection, self.answer(question))
                 except OSError:
@@ -127,19 +135,46 @@ def http(body: bytes, *, status: str = "200 OK", kind: str = "application/json",
     ).encode() + body
 
 
-def manifest(question: dict[str, Any], customers: tuple[str, ...], **changes: Any) -> CohortManifest:
+def approval(question: dict[str, Any]) -> RunApproval:
     now = datetime.now(tz=UTC)
+    fields = {
+        "approved_by": ["officer-north"],
+        "approved_at": now.isoformat(),
+        "high_risk": False,
+        "registry_version": 1,
+        "pack_versions": {},
+        "issued_at": now.isoformat(),
+        "expires_at": (now + timedelta(days=1)).isoformat(),
+    }
+    return RunApproval.parse(question | fields)
+
+
+def manifest(question: dict[str, Any], customers: tuple[str, ...], *, key: SigningKey, **changes: Any) -> bytes:
+    """What the consent service answers, with salts of zeros."""
+    now = datetime.now(tz=UTC)
+    rows = [bytes(16) + bytes.fromhex(customer) for customer in customers]
+    members = b"".join(sorted(rows, key=leaf_hash))
     fields: dict[str, Any] = {
         **question,
         "position": 1,
+        "registry_version": 1,
+        "pack_versions": {"gdpr": "1"},
         "notice_versions": ["churn-model@1"],
         "issued_at": now.isoformat(),
         "expires_at": (now + timedelta(minutes=5)).isoformat(),
-        "customers": sorted(customers),
+        "leaf_algorithm": "blake2b-128+sha-256",
         "count": len(customers),
-        "root": cohort_root(customers),
+        "root": root_of(leaf_hashes(members, width=32)).hex(),
+        "excluded_by_reason": {},
+        "previous": "0" * 64,
     }
-    return CohortManifest.parse(fields | changes)
+    return encode_answer(CohortManifest.parse(fields | changes).sign(key), members=members)
+
+
+def position_seen(trial) -> int:
+    """How far the north's vault has seen its consent service: an impostor behind that is found out, too."""
+    with closing(sqlite3.connect(trial.north.home.runs)) as connection:
+        return connection.execute("SELECT coalesce(max(position), 1) FROM consent_position").fetchone()[0]
 
 
 @pytest.fixture(scope="class")
@@ -161,7 +196,7 @@ def impostor(trial, killed) -> Iterator[Impostor]:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.bind(("127.0.0.1", trial.workshop.consent_port))
     listener.listen()
-    one = Impostor()
+    one = Impostor(approving=trial.consent_key)
     thread = threading.Thread(target=one.serve, args=(listener,), daemon=True)
     thread.start()
     yield one
@@ -197,7 +232,7 @@ class TestConsentService:
         self.require_no_round(trial, churn, "CONSENT_UNAVAILABLE")
 
     def test_dripping(self, trial, churn, impostor) -> None:
-        impostor.answer = lambda question: http(manifest(question, trial.north.pseudonyms).sign(trial.consent_key))
+        impostor.answer = lambda question: http(manifest(question, trial.north.pseudonyms, key=trial.consent_key))
         impostor.pause_s = 0.2
         try:
             self.require_no_round(trial, churn, "CONSENT_UNAVAILABLE")
@@ -233,7 +268,7 @@ class TestConsentService:
 
     def test_manifests_that_are_not_the_pinned_services(self, trial, churn, impostor) -> None:
         for key in (SigningKey.generate(), trial.centre, trial.north.key):
-            impostor.answer = lambda question, key=key: http(manifest(question, trial.north.pseudonyms).sign(key))
+            impostor.answer = lambda question, key=key: http(manifest(question, trial.north.pseudonyms, key=key))
             self.require_no_round(trial, churn, "CONSENT_ANSWER_INVALID")
 
     @pytest.mark.parametrize(
@@ -245,13 +280,14 @@ class TestConsentService:
             {"partner": "south"},
             {"purpose": "model-evaluation"},
             {"tier": "advanced"},
-            {"expires_at": "2020-01-01T00:00:00+00:00"},
-            {"issued_at": "2999-01-01T00:00:00+00:00", "expires_at": "2999-01-02T00:00:00+00:00"},
+            {"proposal": "00" * 32},
+            {"issued_at": "2020-01-01T00:00:00+00:00", "expires_at": "2020-01-01T00:05:00+00:00"},
+            {"issued_at": "2999-01-01T00:00:00+00:00", "expires_at": "2999-01-01T00:05:00+00:00"},
         ],
     )
     def test_signed_manifests_that_answer_another_question(self, trial, churn, impostor, changes) -> None:
         impostor.answer = lambda question: http(
-            manifest(question, trial.north.pseudonyms, **changes).sign(trial.consent_key)
+            manifest(question, trial.north.pseudonyms, key=trial.consent_key, **changes)
         )
         self.require_no_round(trial, churn, "CONSENT_ANSWER_INVALID")
 
@@ -260,7 +296,8 @@ class TestConsentService:
 
         def once(question: dict[str, Any]) -> bytes:
             if not recorded:
-                recorded.append(manifest(question, trial.north.pseudonyms[:10]).sign(trial.consent_key))
+                few = trial.north.pseudonyms[:10]
+                recorded.append(manifest(question, few, key=trial.consent_key, position=position_seen(trial)))
             return http(recorded[0])
 
         impostor.answer = once
@@ -273,7 +310,12 @@ class TestConsentService:
     def test_strangers_do_not_fill_a_cohort(self, trial, impostor) -> None:
         strangers = tuple(f"{number:032x}" for number in range(1000))
         impostor.answer = lambda question: http(
-            manifest(question, (*trial.north.pseudonyms[:49], *strangers)).sign(trial.consent_key)
+            manifest(
+                question,
+                (*trial.north.pseudonyms[:49], *strangers),
+                key=trial.consent_key,
+                position=position_seen(trial),
+            )
         )
         words = self.require_no_round(trial, trial.admitted(), "COHORT_TOO_SMALL")
         assert "49" not in words

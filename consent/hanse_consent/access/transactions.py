@@ -1,0 +1,26 @@
+"""What this room asks of the database: transactions, of one controller or across all of them."""
+
+from contextlib import AbstractContextManager
+from typing import Protocol
+
+from sqlmodel import Session
+
+
+class Transactions(Protocol):
+    """Hands out transactions; :class:`hanse_consent.storage.database.Database` is one.
+
+    A writing transaction is durable once its context ends, and rolled back on any error inside.
+    Every method raises StoreUnavailableError if the database cannot be used.
+    """
+
+    def writing(self, *, controller: str) -> AbstractContextManager[Session]:
+        """A transaction that writes one controller's rows."""
+
+    def reading(self, *, controller: str) -> AbstractContextManager[Session]:
+        """A transaction that reads one controller's rows."""
+
+    def writing_across_controllers(self) -> AbstractContextManager[Session]:
+        """A transaction for the service's own duties over all controllers."""
+
+    def reading_across_controllers(self) -> AbstractContextManager[Session]:
+        """A read transaction for the service's own duties over all controllers."""

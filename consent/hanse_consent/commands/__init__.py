@@ -1,0 +1,34 @@
+"""``hanse consent``: run a consent service, look after its accounts, bring acts in and out."""
+
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import typer
+
+from hanse_consent.access.commands import account_commands, node_commands
+from hanse_consent.access.transactions import Transactions
+from hanse_consent.commands.exchange import export_acts, import_acts
+from hanse_consent.commands.service import check, keygen, migrate_store, serve
+from hanse_consent.configuration import load_configuration
+from hanse_consent.opening import location_of
+from hanse_consent.records.commands import verify_receipt_command
+from hanse_consent.storage.database import Database
+
+
+@contextmanager
+def _transactions(config: Path) -> Iterator[Transactions]:
+    with closing(Database(location_of(load_configuration(config)))) as database:
+        yield database
+
+
+app = typer.Typer(help="The consent service of one or more partners.", no_args_is_help=True)
+app.command()(keygen)
+app.command()(check)
+app.command()(serve)
+app.command(name="migrate")(migrate_store)
+app.command(name="import")(import_acts)
+app.command(name="export")(export_acts)
+app.command(name="verify-receipt")(verify_receipt_command)
+app.add_typer(account_commands(_transactions), name="account")
+app.add_typer(node_commands(_transactions), name="node")

@@ -1,0 +1,182 @@
+"""What a cache reads: whole topics at one position, and what has changed since."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import ColumnElement, Select, func, select
+from sqlmodel import Session
+
+from hanse_consent.domain.acts import ActKind
+from hanse_consent.domain.moments import NO_END
+from hanse_consent.storage.bulk import table_of
+from hanse_consent.storage.fetching import fetch
+from hanse_consent.storage.tables import Customer, FactRow, NumberedName, RecordedActRow
+
+NO_TIER = -1
+"""Stands for no tier."""
+NO_NOTICE = 0
+"""Stands for no notice."""
+NO_BIRTHDAY = -(2**31)
+"""Stands for no birthday."""
+
+_NO_COUNTRY = b"--"
+_FACT = table_of(FactRow)
+_ACT = table_of(RecordedActRow)
+_NAME = table_of(NumberedName)
+_CUSTOMER = table_of(Customer)
+_NUMBER = np.dtype([("number", "<u4")])
+_COLUMNS = np.dtype(
+    [
+        ("topic", "<i4"),
+        ("customer", "<u4"),
+        ("state", "<i2"),
+        ("tier_rank", "<i2"),
+        ("notice", "<i4"),
+        ("explicit", "?"),
+        ("until_us", "<i8"),
+        ("country", "S2"),
+        ("born_on", "<i4"),
+    ]
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FactRows:
+    """Facts of one topic as columns of equal length.
+
+    Args:
+        topic: The topic.
+        position: The controller's position at which they prevail.
+        customers: Numbers, sorted, each once.
+        states: See :class:`hanse_consent.decisions.facts.FactState`.
+        tier_ranks: ``NO_TIER`` where there is none.
+        notices: Numbers of notices, ``NO_NOTICE`` where there is none.
+        explicit: Whether it was an express statement.
+        until_us: When the fact ends by itself; ``NO_END`` where it does not.
+        countries: Two letters, empty where there is none.
+        born_on: Days since 1970; ``NO_BIRTHDAY`` where there is none.
+    """
+
+    topic: str
+    position: int
+    customers: NDArray[np.uint32]
+    states: NDArray[np.uint8]
+    tier_ranks: NDArray[np.int8]
+    notices: NDArray[np.int32]
+    explicit: NDArray[np.bool_]
+    until_us: NDArray[np.int64]
+    countries: NDArray[np.bytes_]
+    born_on: NDArray[np.int32]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CustomerNumbers:
+    """Which customer numbers are in use.
+
+    Args:
+        position: The controller's position.
+        last: They go from 1 to this one…
+        erased: …without these; sorted.
+    """
+
+    position: int
+    last: int
+    erased: NDArray[np.uint32]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Changes:
+    """What has changed since a position.
+
+    Args:
+        position: Up to this one.
+        last: Last customer number now.
+        erased: Customers erased since: drop them everywhere.
+        facts: By topic, the facts opened since that prevail now. Each replaces what was known of its topic and
+            customer. A fact never vanishes without a successor, except by an erasure.
+    """
+
+    position: int
+    last: int
+    erased: NDArray[np.uint32]
+    facts: tuple[FactRows, ...]
+
+
+def topic_rows(session: Session, *, controller_no: int, topic: str, topic_no: int, position: int) -> FactRows:
+    """All facts of a topic in force at a position."""
+    query = _columns().where(
+        _FACT.c.controller_no == controller_no,
+        _FACT.c.topic_no == topic_no,
+        _FACT.c.until > position,
+        _FACT.c.since <= position,
+    )
+    return fact_rows(topic, position, fetch(session, query, _COLUMNS, order=("customer",)))
+
+
+def changed_rows(session: Session, *, controller_no: int, after: int) -> NDArray[np.void]:
+    """Facts opened after a position that prevail now, sorted by topic and customer.
+
+    They are found through the acts after the position, which name the customers.
+    """
+    touched = (
+        select(_ACT.c.customer_no).where(_ACT.c.controller_no == controller_no, _ACT.c.position > after).distinct()
+    )
+    query = _columns().where(
+        _FACT.c.controller_no == controller_no,
+        _FACT.c.topic_no.in_(select(_NAME.c.number)),  # names every topic, so that the key is used
+        _FACT.c.customer_no.in_(touched),
+        _FACT.c.until == NO_END,
+        _FACT.c.since > after,
+    )
+    return fetch(session, query, _COLUMNS, order=("topic", "customer"))
+
+
+def erased_after(session: Session, *, controller_no: int, after: int) -> NDArray[np.uint32]:
+    """Numbers of customers erased after a position, sorted."""
+    query = select(_ACT.c.customer_no).where(
+        _ACT.c.controller_no == controller_no, _ACT.c.position > after, _ACT.c.kind == ActKind.ERASURE.value
+    )
+    return fetch(session, query, _NUMBER, order=("number",))["number"]
+
+
+def all_erased(session: Session, *, controller_no: int) -> NDArray[np.uint32]:
+    """Numbers of all erased customers, sorted."""
+    query = select(_CUSTOMER.c.customer_no).where(
+        _CUSTOMER.c.controller_no == controller_no, _CUSTOMER.c.erased.is_not(None)
+    )
+    return fetch(session, query, _NUMBER, order=("number",))["number"]
+
+
+def fact_rows(topic: str, position: int, rows: NDArray[np.void]) -> FactRows:
+    """Rows of one topic as columns."""
+    return FactRows(
+        topic=topic,
+        position=position,
+        customers=rows["customer"].copy(),
+        states=rows["state"].astype(np.uint8),
+        tier_ranks=rows["tier_rank"].astype(np.int8),
+        notices=rows["notice"].copy(),
+        explicit=rows["explicit"].copy(),
+        until_us=rows["until_us"].copy(),
+        countries=np.where(rows["country"] == _NO_COUNTRY, b"", rows["country"]).astype("S2"),
+        born_on=rows["born_on"].copy(),
+    )
+
+
+def _columns() -> Select[Any]:
+    def or_else(column: ColumnElement[Any], absent: Any) -> ColumnElement[Any]:
+        return func.coalesce(column, absent)
+
+    return select(
+        _FACT.c.topic_no,
+        _FACT.c.customer_no,
+        _FACT.c.state,
+        or_else(_FACT.c.tier_rank, NO_TIER),
+        or_else(_FACT.c.notice_no, NO_NOTICE),
+        _FACT.c.explicit,
+        _FACT.c.until_us,
+        or_else(_FACT.c.country, _NO_COUNTRY.decode()),
+        or_else(_FACT.c.born_on, NO_BIRTHDAY),
+    )

@@ -1,0 +1,320 @@
+"""The consent store: who said what, what prevails, and who may be used; now and at any earlier position."""
+
+import secrets
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlmodel import Session
+
+from hanse_consent.decisions.facts import NOBODY_KNOWN, CustomerFacts
+from hanse_consent.decisions.plan import Plan
+from hanse_consent.domain.acts import ActReceipt, ConsentAct
+from hanse_consent.domain.moments import from_microseconds, to_microseconds
+from hanse_consent.domain.registry import Registry
+from hanse_consent.errors import MomentInFutureError
+from hanse_consent.law.packs import LawPacks
+from hanse_consent.law.publishing import check_registry as check_by_packs
+from hanse_consent.law.writing import ActChecker
+from hanse_consent.storage import feeds
+from hanse_consent.storage.customers import numbers_of
+from hanse_consent.storage.database import Database
+from hanse_consent.storage.enumeration import Enumeration, enumerate_plan
+from hanse_consent.storage.errors import ControllerUnknownError, PositionUnknownError
+from hanse_consent.storage.evidence import RecordedAct, recorded_acts
+from hanse_consent.storage.feeds import Changes, CustomerNumbers, FactRows
+from hanse_consent.storage.members import Members, members
+from hanse_consent.storage.names import NameNumbers
+from hanse_consent.storage.ports import CheckRegistry, MakeChecker
+from hanse_consent.storage.recording import Recording
+from hanse_consent.storage.registry_log import (
+    RegistryVersion,
+    latest_version,
+    lock_registry,
+    read_registry,
+    version_at,
+    write_registry,
+)
+from hanse_consent.storage.standing_facts import facts_of_customer
+from hanse_consent.storage.stands import PastStand, Stand, lock_stand, position_at, read_stand
+from hanse_consent.storage.tables import RecordedActRow
+
+_VERSIONS_KEPT = 16
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownFacts:
+    """One customer's facts and the position they are of."""
+
+    facts: CustomerFacts
+    position: int
+
+
+class ConsentStore:
+    """The record of all controllers that a service keeps consent for.
+
+    Args:
+        database: Where it is kept.
+        packs: Law packs that acts and registries are checked against.
+        now: The service's clock.
+        make_checker: Makes what checks a batch of acts.
+        check_registry: Checks what is to be registered.
+        draw: Draws so many random bytes.
+
+    Raises:
+        StoreUnavailableError: From any method, if the database cannot be used; nothing was changed.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        *,
+        packs: LawPacks,
+        now: Callable[[], datetime],
+        make_checker: MakeChecker = ActChecker,
+        check_registry: CheckRegistry = check_by_packs,
+        draw: Callable[[int], bytes] = secrets.token_bytes,
+    ) -> None:
+        self._database = database
+        self._packs = packs
+        self._now = now
+        self._make_checker = make_checker
+        self._check_registry = check_registry
+        self._draw = draw
+        self._names = NameNumbers()
+        self._versions: dict[int, RegistryVersion] = {}
+
+    def register(self, content: Registry) -> Registry:
+        """Make a registry the one in force; what it no longer names is no longer in force, but for notices.
+
+        Args:
+            content: What the operator's files say; its version is ignored.
+
+        Raises:
+            ConsentRefusal: Or another error of the law packs, naming rule and article; nothing was changed.
+        """
+        at = self._now()
+        with self._database.writing() as session:
+            lock_registry(session)
+            latest = read_registry(session, latest_version(session))
+            self._check_registry(content, before=latest.ever, packs=self._packs, at=at)
+            version = write_registry(session, content, before=latest.in_force, recorded_us=to_microseconds(at))
+            return read_registry(session, version).in_force
+
+    def registry(self, *, version: int | None = None) -> Registry:
+        """The registry in force, or as it was at a version.
+
+        Raises:
+            RegistryVersionUnknownError: If it never had that version.
+        """
+        with self._database.reading() as session:
+            return self._registry(session, latest_version(session) if version is None else version).in_force
+
+    def record(self, controller: str, acts: Sequence[ConsentAct]) -> ActReceipt:
+        """Record a controller's acts, all or none, durably.
+
+        An act sent again under its key counts once and has its first position.
+
+        Raises:
+            ConsentRefusal: Of the class that says why; nothing was recorded.
+        """
+        with self._database.writing(controller=controller) as session:
+            stand = lock_stand(session, controller)
+            version = latest_version(session)
+            registry = self._registry(session, version)
+            if registry.in_force.controller(controller) is None:
+                raise ControllerUnknownError(
+                    f"The controller {controller} is not registered.", "Register it before its acts are sent."
+                )
+            recorded_at = self._now()
+            recording = Recording(
+                session=session,
+                stand=stand,
+                checker=self._make_checker(registry=registry.in_force, packs=self._packs, recorded_at=recorded_at),
+                reach=registry.ever,
+                registry_version=version,
+                recorded_us=to_microseconds(recorded_at),
+                names=self._names,
+                draw=self._draw,
+            )
+            receipt = recording.record(acts)
+        self._names.keep(recording.added_names)
+        return receipt
+
+    def facts(self, controller: str, customer: str, *, position: int | None = None) -> KnownFacts:
+        """What prevails for one customer, or prevailed at a position; nothing for one who is not known.
+
+        Raises:
+            PositionUnknownError: If the controller never reached that position.
+        """
+        with self._database.reading(controller=controller) as session:
+            stand = read_stand(session, controller)
+            at = stand.at(position)
+            number = self._number(session, stand, customer)
+            if number is None:
+                return KnownFacts(facts=NOBODY_KNOWN, position=at)
+            facts = facts_of_customer(
+                session, controller_no=stand.controller_no, customer_no=number, position=at, names=self._names
+            )
+            return KnownFacts(facts=facts, position=at)
+
+    def position(self, controller: str) -> int:
+        """The position of a controller's last act; 0 before the first."""
+        with self._database.reading(controller=controller) as session:
+            return read_stand(session, controller).position
+
+    def moment_before(self, controller: str, at: datetime) -> PastStand:
+        """How far a controller's record and the registry went at a moment.
+
+        Raises:
+            MomentInFutureError: If the moment has not come: more may be recorded before it.
+        """
+        if at > self._now():
+            raise MomentInFutureError("The moment asked about has not come.", "Ask about a past one, or about now.")
+        with self._database.reading(controller=controller) as session:
+            at_us = to_microseconds(at)
+            stand = read_stand(session, controller)
+            return PastStand(
+                position=position_at(session, stand, at_us=at_us), registry_version=version_at(session, at_us)
+            )
+
+    def numbers(self, controller: str, pseudonyms: Sequence[bytes]) -> dict[bytes, int]:
+        """The numbers of those customers that are known; the others are left out."""
+        with self._database.reading(controller=controller) as session:
+            stand = read_stand(session, controller)
+            return numbers_of(session, controller_no=stand.controller_no, pseudonyms=pseudonyms)
+
+    def moment_of(self, controller: str, position: int) -> datetime:
+        """When the act at a position was recorded.
+
+        Raises:
+            PositionUnknownError: If no act stands there.
+        """
+        with self._database.reading(controller=controller) as session:
+            stand = read_stand(session, controller)
+            row = session.get(RecordedActRow, (stand.controller_no, position))
+            if row is None:
+                raise PositionUnknownError(
+                    f"No act stands at position {position}.", f"Ask for one from 1 to {stand.position}."
+                )
+            return from_microseconds(row.recorded_us)
+
+    def eligible(self, plan: Plan, *, at_us: int, position: int | None = None) -> Enumeration:
+        """Whom a plan excludes nobody of, now or by the facts of an earlier position.
+
+        Args:
+            plan: The question made ready.
+            at_us: The moment asked about, microseconds since 1970.
+            position: Of the plan's controller; none for the latest.
+
+        Raises:
+            PositionUnknownError: If the controller never reached that position.
+        """
+        controller = plan.question.controller
+        with self._database.reading(controller=controller) as session:
+            stand = read_stand(session, controller)
+            at = stand.at(position)
+            return enumerate_plan(
+                session,
+                plan,
+                at_us=at_us,
+                controller_no=stand.controller_no,
+                position=at,
+                is_latest=at == stand.position,
+                names=self._names,
+            )
+
+    def members(self, controller: str, numbers: NDArray[np.uint32]) -> Members:
+        """Pseudonyms and keys of customers; those erased meanwhile are left out."""
+        with self._database.reading(controller=controller) as session:
+            return members(session, controller_no=read_stand(session, controller).controller_no, numbers=numbers)
+
+    def history(self, controller: str, customer: str) -> tuple[RecordedAct, ...]:
+        """All acts of one customer, by position; none of one who is not known or was erased."""
+        with self._database.reading(controller=controller) as session:
+            stand = read_stand(session, controller)
+            number = self._number(session, stand, customer)
+            if number is None:
+                return ()
+            return recorded_acts(session, controller_no=stand.controller_no, customer_no=number, after=0, limit=None)
+
+    def acts_after(self, controller: str, position: int, *, limit: int) -> tuple[RecordedAct, ...]:
+        """At most ``limit`` acts of a controller that follow a position, in order."""
+        with self._database.reading(controller=controller) as session:
+            number = read_stand(session, controller).controller_no
+            return recorded_acts(session, controller_no=number, customer_no=None, after=position, limit=limit)
+
+    def customer_count(self, controller: str) -> int:
+        """How many customers a controller has, without those erased."""
+        with self._database.reading(controller=controller) as session:
+            stand = read_stand(session, controller)
+            return stand.customers - stand.erased
+
+    def customer_numbers(self, controller: str) -> CustomerNumbers:
+        """Which numbers a controller's customers have."""
+        with self._database.reading(controller=controller) as session:
+            stand = read_stand(session, controller)
+            return CustomerNumbers(
+                position=stand.position,
+                last=stand.customers,
+                erased=feeds.all_erased(session, controller_no=stand.controller_no),
+            )
+
+    def fact_rows(self, controller: str, topic: str, *, position: int | None = None) -> FactRows:
+        """All facts of one topic that prevail, or prevailed at a position.
+
+        Raises:
+            PositionUnknownError: If the controller never reached that position.
+        """
+        with self._database.reading(controller=controller) as session:
+            stand = read_stand(session, controller)
+            return feeds.topic_rows(
+                session,
+                controller_no=stand.controller_no,
+                topic=topic,
+                topic_no=self._names.known(session, [topic]).get(topic, 0),
+                position=stand.at(position),
+            )
+
+    def changes_since(self, controller: str, position: int) -> Changes:
+        """What has changed in a controller's facts and customers after a position."""
+        with self._database.reading(controller=controller) as session:
+            stand = read_stand(session, controller)
+            number, after = stand.controller_no, stand.at(position)
+            rows = feeds.changed_rows(session, controller_no=number, after=after)
+            names = self._names.names(session, np.unique(rows["topic"]).tolist(), added={})
+            return Changes(
+                position=stand.position,
+                last=stand.customers,
+                erased=feeds.erased_after(session, controller_no=number, after=after),
+                facts=tuple(
+                    feeds.fact_rows(topic, stand.position, rows[rows["topic"] == topic_no])
+                    for topic_no, topic in sorted(names.items())
+                ),
+            )
+
+    def notice_numbers(self, references: Iterable[str]) -> frozenset[int]:
+        """The numbers under which facts name these notices; a notice that no fact names has none."""
+        with self._database.reading() as session:
+            return frozenset(self._names.known(session, references).values())
+
+    def notice_names(self, numbers: Iterable[int]) -> tuple[str, ...]:
+        """The notices behind numbers, sorted."""
+        with self._database.reading() as session:
+            return tuple(sorted(self._names.names(session, numbers, added={}).values()))
+
+    def _number(self, session: Session, stand: Stand, customer: str) -> int | None:
+        pseudonym = bytes.fromhex(customer)
+        return numbers_of(session, controller_no=stand.controller_no, pseudonyms=[pseudonym]).get(pseudonym)
+
+    def _registry(self, session: Session, version: int) -> RegistryVersion:
+        # A version never changes, so one read by a transaction that is rolled back is as good as any.
+        known = self._versions.get(version)
+        if known is None:
+            known = read_registry(session, version)
+            while len(self._versions) >= _VERSIONS_KEPT:
+                self._versions.pop(next(iter(self._versions)), None)
+            self._versions[version] = known
+        return known

@@ -1,0 +1,425 @@
+"""Whom a round loads and what it reports: a vault in this process, with a consent service that tests command."""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import pytest
+
+from hanse_client.vault.cohort_rows import CohortRows
+from hanse_client.vault.consent_positions import ConsentPositions
+from hanse_client.vault.policy import Policy
+from hanse_client.vault.run_register import RunRegister
+from hanse_client.vault.vault import Vault, VaultParts
+from hanse_consent.errors import ConsentRefusedError, ConsentUnavailableError
+from hanse_models.purchases import BasketWeeks, Breadth, PurchaseHistory
+from hanse_privacy.identity import SigningKey
+from hanse_privacy.ledger import PrivacyLedger
+from hanse_privacy.merkle import root_of
+from hanse_privacy.protocol.approval import ApprovalRequest, RunApproval, SignedApproval
+from hanse_privacy.protocol.cohort import Cohort, CohortExceededError, SaltContext, salted_leaves
+from hanse_privacy.protocol.letters import (
+    AdmitParameters,
+    Answer,
+    CourierReply,
+    Instruction,
+    Outcome,
+    WeightsParameters,
+    decode,
+    open_answer,
+    seal,
+)
+from hanse_privacy.protocol.manifest import (
+    NO_PREVIOUS,
+    CohortManifest,
+    CohortReceipt,
+    CohortReport,
+    CohortRequest,
+    LeafAlgorithm,
+    ReportOutcome,
+)
+from hanse_privacy.protocol.proposal import RunProposal
+from hanse_privacy.randomness import SystemRandomness
+
+NOON = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
+CENTRE, NORTH, SOUTH, SERVICE = (SigningKey.generate() for _ in range(4))
+CUSTOMERS = tuple(sorted(hashlib.sha256(bytes([number])).hexdigest()[:32] for number in range(30)))
+
+
+def key_of(customer: str) -> bytes:
+    return hashlib.sha256(customer.encode()).digest()
+
+
+def salted(customers: Sequence[str], *, run: str, round_number: int) -> tuple[bytes, bytes]:
+    """Leaves and members of some customers."""
+    pseudonyms = np.frombuffer(bytes.fromhex("".join(customers)), dtype=np.uint8).reshape(-1, 16)
+    keys = np.frombuffer(b"".join(map(key_of, customers)), dtype=np.uint8).reshape(-1, 32)
+    leaves = salted_leaves(pseudonyms, keys, context=SaltContext(partner="north", run=run, round=round_number))
+    return leaves.hashes, leaves.members
+
+
+@dataclass
+class ToyConsent:
+    """Names the customers that a test chose, and does with reports what a test says."""
+
+    customers: tuple[str, ...] = CUSTOMERS
+    position: int = 10
+    asked: list[CohortRequest] = field(default_factory=list)
+    reports: list[CohortReport] = field(default_factory=list)
+    on_report: Callable[[], None] = lambda: None
+
+    def run_approval(self, request: ApprovalRequest) -> SignedApproval:
+        approval = RunApproval(
+            **request.model_dump(),
+            approved_by=("officer",),
+            approved_at=NOON,
+            high_risk=False,
+            registry_version=1,
+            pack_versions={"gdpr": "1"},
+            issued_at=NOON,
+            expires_at=NOON + timedelta(days=1),
+        )
+        return SignedApproval(approval=approval, signed=approval.sign(SERVICE))
+
+    def cohort_manifest(self, request: CohortRequest) -> Cohort:
+        self.asked.append(request)
+        leaves, members = salted(self.customers, run=request.run, round_number=request.round)
+        manifest = CohortManifest(
+            **request.model_dump(),
+            position=self.position,
+            registry_version=1,
+            pack_versions={"gdpr": "1"},
+            notice_versions=("churn-model@1",),
+            issued_at=NOON,
+            expires_at=NOON + timedelta(minutes=5),
+            leaf_algorithm=LeafAlgorithm.BLAKE2B_SHA256,
+            count=len(self.customers),
+            root=root_of(leaves).hex(),
+            excluded_by_reason={},
+            previous=NO_PREVIOUS,
+        )
+        return Cohort(manifest, members=members)
+
+    def report_cohort(self, report: CohortReport) -> CohortReceipt:
+        self.reports.append(report)
+        self.on_report()
+        return CohortReceipt(
+            manifest=report.manifest,
+            loaded_root=report.loaded_root,
+            outcome=ReportOutcome.MATCH,
+            received_at=NOON,
+        )
+
+
+@dataclass
+class ToyData:
+    """One basket of every customer; remembers whose rows were read."""
+
+    customers: tuple[str, ...] = CUSTOMERS
+    read: list[tuple[str, ...]] = field(default_factory=list)
+    smuggled: tuple[str, ...] = ()
+    """Returned as known though nobody asked for them."""
+
+    def known(self, cohort: Sequence[str]) -> tuple[str, ...]:
+        return tuple(sorted({*set(cohort).intersection(self.customers), *self.smuggled}))
+
+    def catalogue_digest(self) -> str:
+        return "ab" * 32
+
+    def in_weeks_from(self, week_one: date) -> "ToyData":
+        return self
+
+    def history(self, cohort: Sequence[str], *, last_week: int) -> PurchaseHistory:
+        raise NotImplementedError
+
+    def activity(self, cohort: Sequence[str], *, last_week: int) -> BasketWeeks:
+        self.read.append(tuple(cohort))
+        ones = np.ones(len(cohort))
+        return BasketWeeks(
+            customer=np.arange(len(cohort), dtype=np.int32),
+            week=ones.astype(np.int16),
+            baskets=ones.astype(np.int32),
+            value=ones,
+            discount=0 * ones,
+        )
+
+    def breadth(self, cohort: Sequence[str], *, last_week: int) -> Breadth:
+        ones = np.ones(len(cohort), dtype=np.int32)
+        return Breadth(stores=ones, items=ones)
+
+
+@dataclass
+class Node:
+    """A vault and everything around it."""
+
+    vault: Vault
+    consent: ToyConsent
+    data: ToyData
+    ledger: PrivacyLedger
+    register: RunRegister
+    positions: ConsentPositions
+    clock: "Clock"
+    sent: int = 0
+
+    def ask(self, terms: RunProposal, round_number: int) -> Answer:
+        self.sent += 1
+        step = terms.step_of(round_number)
+        parameters: Any = (
+            WeightsParameters(weights=[0.0] * 15)
+            if step is not None
+            else AdmitParameters(signed_proposal=terms.sign(CENTRE))
+        )
+        letter = seal(
+            Instruction(
+                protocol=1,
+                run=terms.run,
+                proposal=terms.digest,
+                round=round_number,
+                operation=step.operation if step is not None else "admit",
+                operation_version=1,
+                sender="centre",
+                recipient="north",
+                nonce=self.sent.to_bytes(16, "big"),
+                sent_at=self.clock(),
+                parameters=msgspec.Raw(msgspec.msgpack.encode(parameters)),
+            ),
+            key=CENTRE,
+        )
+        reply = decode(self.vault.handle(letter), CourierReply)
+        assert reply.answer, reply
+        return open_answer(reply.answer, key=NORTH.public, instruction_letter=letter)
+
+    def require_paid_and_silent(self, terms: RunProposal, answer: Answer, reason: str) -> None:
+        """The round was paid for and nothing of it left; it is not answered again."""
+        assert (answer.outcome, answer.reason, answer.result) == (Outcome.REFUSED, reason, b"")
+        assert [entry.round for entry in self.ledger.entries()] == [1]
+        assert self.register.rounds(terms.run) == ()
+        assert self.ask(terms, 1).reason == "ROUND_ALREADY_ANSWERED"
+
+
+@dataclass
+class Clock:
+    at: datetime = NOON
+
+    def __call__(self) -> datetime:
+        return self.at
+
+
+def terms_of(run: str = "churn-1") -> RunProposal:
+    step = {
+        "operation": "churn-gradient",
+        "purpose": "churn-training",
+        "tier": "standard",
+        "noise_multiplier": 20.0,
+        "rounds": 3,
+        "last_week": 37,
+        "horizon_weeks": 8,
+        "weights": 15,
+        "gradient": {"clip": 1.0, "share": 0.99},
+        "customers": {"clip": 1.0, "share": 0.01, "is_metric": True},
+        "descent": {"learning_rate": 0.1, "momentum": 0.0, "l2": 0.0, "average_from_round": 1},
+    }
+    return RunProposal.parse(
+        {
+            "run": run,
+            "title": "A model",
+            "data_categories": ["pd:PurchasesAndSpendingHabit"],
+            "recipients": [{"name": "centre", "country": "DE"}],
+            "roster": [
+                {"partner": "north", "public_key": NORTH.public.text},
+                {"partner": "south", "public_key": SOUTH.public.text},
+            ],
+            "catalogue": "ab" * 32,
+            "week_one": "2024-12-30",
+            "minimum_cohort": 10,
+            "honest_minimum": 1,
+            "unit": "customer-at-one-partner",
+            "units_per_clip": 65536,
+            "epsilon": 2.0,
+            "delta": 1e-5,
+            "steps": [step],
+            "created_at": NOON.isoformat(),
+            "expires_at": (NOON + timedelta(days=1)).isoformat(),
+        }
+    )
+
+
+def policy() -> Policy:
+    return Policy.model_validate(
+        {
+            "node": {"partner": "north", "catalogue": "catalogue", "socket": "vault.sock"},
+            "consent": {"url": "http://127.0.0.1:1", "public_key": SERVICE.public.text},
+            "pins": {
+                "centre": "centre",
+                "centre_key": CENTRE.public.text,
+                "partners": {"north": NORTH.public.text, "south": SOUTH.public.text},
+            },
+            "limits": {
+                "operations": {"churn-gradient": {"purposes": ["churn-training"], "lowest_tier": "standard"}},
+                "highest_tier": "standard",
+                "week_one": "2024-12-30",
+                "data_categories": ["pd:PurchasesAndSpendingHabit"],
+                "recipients": ["centre"],
+                "countries": ["DE"],
+                "minimum_cohort": 10,
+                "minimum_partners": 2,
+                "run_epsilon": 3.0,
+                "total_epsilon": 5.0,
+                "delta": 1e-5,
+                "ask_a_person": False,
+            },
+        }
+    )
+
+
+@pytest.fixture
+def node(tmp_path: Path) -> Node:
+    rules = policy()
+    consent, data, clock = ToyConsent(), ToyData(), Clock()
+    ledger, register = PrivacyLedger(tmp_path / "ledger.db", cap=rules.cap), RunRegister(tmp_path / "runs.db")
+    positions = ConsentPositions(tmp_path / "runs.db")
+    vault = Vault(
+        VaultParts(
+            policy=rules,
+            key=NORTH,
+            ledger=ledger,
+            register=register,
+            consent=consent,
+            positions=positions,
+            data=data,
+            randomness=SystemRandomness(),
+            clock=clock,
+        )
+    )
+    return Node(
+        vault=vault,
+        consent=consent,
+        data=data,
+        ledger=ledger,
+        register=register,
+        positions=positions,
+        clock=clock,
+    )
+
+
+@pytest.fixture
+def terms(node: Node) -> RunProposal:
+    admitted = terms_of()
+    assert node.ask(admitted, 0).outcome is Outcome.DONE
+    return admitted
+
+
+def test_the_question_is_bound_to_the_admitted_proposal(node: Node, terms: RunProposal) -> None:
+    for number in (1, 2):
+        assert node.ask(terms, number).outcome is Outcome.DONE
+    assert [(asked.partner, asked.run, asked.round) for asked in node.consent.asked] == [
+        ("north", terms.run, 1),
+        ("north", terms.run, 2),
+    ]
+    assert {asked.proposal for asked in node.consent.asked} == {terms.digest}
+    assert len({asked.nonce for asked in node.consent.asked}) == 2
+
+
+def test_the_known_customers_of_the_cohort_are_loaded_and_reported(node: Node, terms: RunProposal) -> None:
+    node.consent.customers = CUSTOMERS[:24]
+    node.data.customers = CUSTOMERS[4:]
+    assert node.ask(terms, 1).outcome is Outcome.DONE
+    loaded = CUSTOMERS[4:24]
+    assert set(node.data.read) == {loaded}
+    (report,) = node.consent.reports
+    assert report.loaded_count == 20
+    assert report.loaded_root == root_of(salted(loaded, run=terms.run, round_number=1)[0]).hex()
+    (record,) = node.register.rounds(terms.run)
+    assert (record.loaded_root, record.manifest_position) == (report.loaded_root, 10)
+    assert record.manifest_root == root_of(salted(CUSTOMERS[:24], run=terms.run, round_number=1)[0]).hex()
+
+
+def test_the_report_goes_out_before_the_answer_and_after_the_payment(node: Node, terms: RunProposal) -> None:
+    seen = []
+    node.consent.on_report = lambda: seen.append(
+        ([entry.round for entry in node.ledger.entries()], len(node.data.read), node.register.rounds(terms.run))
+    )
+    assert node.ask(terms, 1).outcome is Outcome.DONE
+    assert seen == [([1], 1, ())]
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (ConsentUnavailableError("No answer.", "Start it."), "CONSENT_UNAVAILABLE"),
+        (
+            ConsentRefusedError(
+                "Refused.", "Look.", status=409, refusal_code="COHORT_MISMATCH", refusal_detail="other customers"
+            ),
+            "CONSENT_REFUSED",
+        ),
+    ],
+)
+def test_without_a_receipt_nothing_leaves_and_paid_stays_paid(
+    node: Node, terms: RunProposal, error: Exception, reason: str
+) -> None:
+    def fail() -> None:
+        raise error
+
+    node.consent.on_report = fail
+    answer = node.ask(terms, 1)
+    node.require_paid_and_silent(terms, answer, reason)
+    assert "other customers" not in answer.explanation
+
+
+def test_somebody_whom_the_manifest_does_not_name_stops_the_round(node: Node, terms: RunProposal) -> None:
+    node.consent.customers = CUSTOMERS[:20]
+    node.data.smuggled = CUSTOMERS[25:26]
+    node.require_paid_and_silent(terms, node.ask(terms, 1), "COHORT_EXCEEDED")
+    assert node.consent.reports == []
+
+
+def test_a_manifest_that_expires_during_the_round_stops_it(node: Node, terms: RunProposal) -> None:
+    class Slow(ToyData):
+        def activity(self, cohort: Sequence[str], *, last_week: int) -> BasketWeeks:
+            node.clock.at += timedelta(minutes=5)
+            return ToyData.activity(node.data, cohort, last_week=last_week)
+
+    node.data.in_weeks_from = lambda week_one: Slow()  # type: ignore[method-assign]
+    answer = node.ask(terms, 1)
+    node.clock.at = NOON
+    node.require_paid_and_silent(terms, answer, "MANIFEST_EXPIRED")
+    assert node.consent.reports == []
+
+
+def test_a_consent_service_that_was_set_back_is_noticed_before_anything_is_paid(node: Node, terms: RunProposal) -> None:
+    assert node.ask(terms, 1).outcome is Outcome.DONE
+    node.consent.position = 9
+    answer = node.ask(terms, 2)
+    assert (answer.outcome, answer.reason) == (Outcome.REFUSED, "CONSENT_ROLLED_BACK")
+    assert [entry.round for entry in node.ledger.entries()] == [1]
+    assert len(node.data.read) == 1
+    # Where it had been, or further on, it is believed again; another run makes no difference.
+    other = terms_of("churn-2")
+    assert node.ask(other, 0).outcome is Outcome.DONE
+    assert node.ask(other, 1).reason == "CONSENT_ROLLED_BACK"
+    node.consent.position = 10
+    assert node.ask(terms, 2).outcome is Outcome.DONE
+
+
+def test_a_cohort_below_the_floor_is_neither_paid_nor_reported(node: Node, terms: RunProposal) -> None:
+    node.consent.customers = CUSTOMERS[:9]
+    assert node.ask(terms, 1).reason == "COHORT_TOO_SMALL"
+    assert (node.ledger.entries(), node.consent.reports, node.data.read) == ((), [], [])
+
+
+@pytest.mark.parametrize("question", ["history", "activity", "breadth"])
+def test_no_operation_reads_beyond_the_cohort(question: str) -> None:
+    data = ToyData()
+    rows = CohortRows(data, cohort=CUSTOMERS[:5])
+    with pytest.raises(CohortExceededError) as refused:
+        getattr(rows, question)(CUSTOMERS[:6], last_week=4)
+    assert CUSTOMERS[5] not in str(refused.value)
+    assert data.read == []
+    # A step may draw some of the cohort.
+    assert rows.activity(CUSTOMERS[1:3], last_week=4).baskets.tolist() == [1, 1]

@@ -1,0 +1,6 @@
+"""The oracle's modules lie beside its tests."""
+
+import sys
+from pathlib import Path
+
+sys.path.append(str(Path(__file__).parent))
