@@ -25,6 +25,8 @@ import json
 import os
 import platform
 import shutil
+import signal
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -87,6 +89,7 @@ _OVER_EVERYBODY = frozenset(Measurement) - {Measurement.STALENESS, Measurement.K
 def main() -> None:
     """Measure, print the figures as JSON and write them."""
     options = _options()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # databases and services are taken away then, too
     options.json.parent.mkdir(parents=True, exist_ok=True)
     observations = options.json.with_suffix(".observations.jsonl.gz")
     engines = [Engine(options.engine)] if options.engine else list(Engine)

@@ -5,7 +5,7 @@ import secrets
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from consent.world import ASKED, EXCHANGE, HEALTH
+from consent.world import ASKED, EXCHANGE, FACE
 from hanse_consent.domain.acts import ActKind, Age, ConsentAct, SeparateConsent, SeparateMatter
 from hanse_privacy.protocol.vocabulary import Tier
 
@@ -45,9 +45,9 @@ def abroad(customer: str, at: datetime) -> ConsentAct:
     return _separate(customer, at, SeparateConsent(matter=SeparateMatter.ABROAD, subject=EXCHANGE))
 
 
-def health(customer: str, at: datetime) -> ConsentAct:
-    """Yes to the use of health data, expressly."""
-    return _separate(customer, at, SeparateConsent(matter=SeparateMatter.SENSITIVE_CATEGORY, subject=HEALTH))
+def face(customer: str, at: datetime) -> ConsentAct:
+    """Yes to the use of faces, expressly."""
+    return _separate(customer, at, SeparateConsent(matter=SeparateMatter.SENSITIVE_CATEGORY, subject=FACE))
 
 
 def _separate(customer: str, at: datetime, about: SeparateConsent) -> ConsentAct:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
-from consent.world import ASKED, CATEGORIES, CENTRE, EXCHANGE, LABORATORY, NEIGHBOUR, RETAILER, World
+from consent.world import ASKED, CATEGORIES, CENTRE, EXCHANGE, NEIGHBOUR, RETAILER, World
 from hanse_consent.api.application import APPROVAL_LASTS
 from hanse_consent.law.packs import load_shipped_packs
 from hanse_consent.runs.checking import ProposalChecker
@@ -33,6 +33,11 @@ _STEP: dict[str, Any] = {
 }
 
 
+def checker_of(store: ConsentStore) -> ProposalChecker:
+    """What holds proposals against the law, as the service has it."""
+    return ProposalChecker(registry=store.registry, packs=load_shipped_packs(), approval_lasts=APPROVAL_LASTS)
+
+
 def approve_run(database: Database, store: ConsentStore, *, world: World, now: Callable[[], datetime]) -> RunProposal:
     """Submit a run that asks the world's question and let two officers of the retailer approve it.
 
@@ -41,7 +46,7 @@ def approve_run(database: Database, store: ConsentStore, *, world: World, now: C
     """
     proposal = _proposal(world)
     register = RunRegister(database, now=now)
-    checker = ProposalChecker(registry=store.registry, packs=load_shipped_packs(), approval_lasts=APPROVAL_LASTS)
+    checker = checker_of(store)
     centre = world.keys.centre
     proposals = Proposals(register, checker=checker, centres={CENTRE: centre.public})
     proposals.submit(proposal.sign(centre), centre=CENTRE)
@@ -74,7 +79,7 @@ def _proposal(world: World) -> RunProposal:
             "run": _RUN,
             "title": "Offers that suit",
             "data_categories": CATEGORIES,
-            "recipients": [{"name": EXCHANGE, "country": "SG"}, {"name": LABORATORY, "country": "DE"}],
+            "recipients": [{"name": EXCHANGE, "country": "SG"}, {"name": CENTRE, "country": "DE"}],
             "roster": [{"partner": name, "public_key": key.public.text} for name, key in keys.items()],
             "catalogue": "0" * 64,
             "week_one": (world.began_at - timedelta(days=100)).date().isoformat(),

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 
-from consent.world import ASKED, CAMERA, EXCHANGE, HEALTH, LABORATORY, PURPOSES
+from consent.world import ASKED, CENTRE, EXCHANGE, FACE, PURPOSES
 
 _OTHERS = tuple(name for name in PURPOSES if name != ASKED)
 
@@ -152,13 +152,12 @@ def _rest_of(number: int, began_at: datetime) -> Iterator[str]:
     if granted and dice[12] < 0.66:
         yield separately("abroad", EXCHANGE, "x")
     if granted and 0.01 < dice[12] < 0.67:
-        yield separately("sensitive-category", HEALTH, "h")
+        yield separately("sensitive-category", FACE, "h")
     if granted and country_of(dice) == "CN":
         if dice[13] < 0.95:
-            yield separately("abroad", LABORATORY, "l")
+            yield separately("abroad", CENTRE, "l")
             yield separately("recipient", EXCHANGE, "r")
         if dice[13] > 0.03:
-            yield separately("sensitive-category", CAMERA, "c")
             yield separately("public-disclosure", ASKED, "d")
         if dice[13] > 0.02:
             yield separately("public-place-imagery", ASKED, "i")

@@ -31,10 +31,10 @@ class FaultPoint(StrEnum):
 
 
 _AFTER_STATEMENT = {
-    FaultPoint.ACTS_WRITTEN: 'INSERT INTO "recorded_act"',
+    FaultPoint.BEGUN: "SELECT controller_stand",
+    FaultPoint.ACTS_WRITTEN: 'INSERT INTO "consent_act"',
     FaultPoint.FACTS_WRITTEN: 'INSERT INTO "fact"',
 }
-_LOCKS = "FROM controller_stand"
 
 
 def serve_until_killed(configuration: Path, ready: Connection, point: FaultPoint | None, nth: int) -> None:
@@ -47,7 +47,8 @@ def serve_until_killed(configuration: Path, ready: Connection, point: FaultPoint
         nth: At which recording of acts.
     """
     os.dup2(ready.fileno(), 1)
-    os.set_inheritable(1, True)  # noqa: FBT003 - a built-in's own parameter
+    with configuration.with_name("service.log").open("a", encoding="utf-8") as log:
+        os.dup2(log.fileno(), 2)
     if point is not None:
         _arm(point, nth)
     serve(configuration)
@@ -67,9 +68,7 @@ def _arm(point: FaultPoint, nth: int) -> None:
         if statement.startswith(_AFTER_STATEMENT[FaultPoint.ACTS_WRITTEN]):
             recording.add(id(connection.connection.dbapi_connection))
         text = _AFTER_STATEMENT.get(point)
-        if (text is not None and statement.startswith(text)) or (
-            point is FaultPoint.BEGUN and _LOCKS in statement and "UPDATE" in statement.upper()
-        ):
+        if text is not None and statement.startswith(text):
             die_in_time()
 
     def committing(connection: Any) -> None:

@@ -53,12 +53,13 @@ def measure_kills(workplace: Workplace, *, scale: float, observations: Observati
     kills = max(len(FaultPoint), round(_KILLS * min(1.0, scale * 2)))
     points = [list(FaultPoint)[index % len(FaultPoint)] for index in range(kills)] + [None] * kills
     chance = random.Random(20260504)  # noqa: S311 - moments of death
-    load, lost, halves = load_average(), 0, 0
+    load, lost, halves, position = load_average(), 0, 0, 0
     deaths = []
     for point in points:
         sent: list[Sent] = []
         death = _die(workplace, point, sent, chance)
-        found = look_after(workplace, sent)
+        found = look_after(workplace, sent, after=position)
+        position = found.position
         lost += found.lost
         halves += found.halves
         deaths.append(death)
@@ -107,8 +108,8 @@ def _die(workplace: Workplace, point: FaultPoint | None, sent: list[Sent], chanc
         stop.set()
         for node in nodes:
             node.join()
-    if process.exitcode != -signal.SIGKILL:
-        raise RuntimeError(f"the service ended with {process.exitcode} instead of being killed at {point}")
+        if process.exitcode != -signal.SIGKILL:
+            raise RuntimeError(f"the service ended with {process.exitcode} instead of being killed at {point}")
     _await_rollback(workplace.store)
     acknowledged = sum(one.position is not None for one in sent)
     return _Death(
@@ -178,5 +179,5 @@ def _await_rollback(store: MeasuredStore) -> None:
 def _backends(store: MeasuredStore, condition: str) -> int:
     with store.administrator() as admin:
         query = f"SELECT count(*) FROM pg_stat_activity WHERE usename = %s AND {condition}"  # noqa: S608 - own text
-        row = admin.execute(query, (store.location.url.username,)).fetchone()  # type: ignore[arg-type] # as above
+        row = admin.execute(query, (store.location.url.username,)).fetchone()
         return int(str(row[0])) if row is not None else 0

@@ -7,12 +7,14 @@ from typing import Any
 from consent.approved_run import approve_run, ask_for_cohort
 from consent.observations import Observations, load_average, median
 from consent.workplace import Workplace, utc_now
+from hanse_consent.api.application import APPROVAL_LASTS
 from hanse_consent.api.metrics import ServiceMetrics
 from hanse_consent.cohort_source import StoreCohorts
 from hanse_consent.cohorts.issuing import ManifestIssuer
 from hanse_consent.decision_service import DecisionService
 from hanse_consent.law.packs import load_shipped_packs
 from hanse_consent.runs.approvals import Approvals
+from hanse_consent.runs.checking import ProposalChecker
 from hanse_consent.runs.register import RunRegister
 from hanse_consent.storage.bitmaps import BitmapCache
 from hanse_consent.storage.member_cache import MemberCache
@@ -36,7 +38,12 @@ def measure_manifest(workplace: Workplace, *, observations: Observations) -> dic
         issuer = ManifestIssuer(
             database=database,
             source=StoreCohorts(store=store, decisions=decisions, members=MemberCache(store), metrics=ServiceMetrics()),
-            require_approved=Approvals(RunRegister(database, now=utc_now), key=key, now=utc_now).approved_proposal,
+            require_approved=Approvals(
+                RunRegister(database, now=utc_now),
+                checker=ProposalChecker(registry=store.registry, packs=packs, approval_lasts=APPROVAL_LASTS),
+                key=key,
+                now=utc_now,
+            ).approved_proposal,
             key=key,
             lifetime_s=300,
             now=utc_now,

@@ -12,7 +12,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from consent.signed_posts import TIMEOUT_S, as_sent
+from consent.signed_posts import KEPT_S, TIMEOUT_S, as_sent
 from hanse_privacy.identity import SigningKey
 
 _LEAD_S = 0.2
@@ -44,12 +44,12 @@ class Latencies:
     Args:
         seconds: From due to answered, in the order sent.
         late_s: How much later than due each was sent: the client's own delay, part of the above.
-        refused: Answers other than 200.
+        failed: Answers other than 200, and connections that broke; their latency is the longest there is.
     """
 
     seconds: tuple[float, ...]
     late_s: tuple[float, ...]
-    refused: int
+    failed: int
 
 
 def send(load: Load) -> Latencies:
@@ -68,30 +68,37 @@ def _send_here(load: Load) -> Latencies:
 
 
 async def _run(port: int, requests: Sequence[bytes], *, per_s: float) -> Latencies:
-    idle: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
+    idle: list[tuple[asyncio.StreamReader, asyncio.StreamWriter, float]] = []
     began = time.perf_counter() + _LEAD_S
     seconds = [0.0] * len(requests)
     late_s = [0.0] * len(requests)
-    refused = 0
+    failed = 0
 
     async def one(index: int, due: float) -> None:
-        nonlocal refused
+        nonlocal failed
         late_s[index] = time.perf_counter() - due
-        reader, writer = idle.pop() if idle else await asyncio.open_connection("127.0.0.1", port)
-        writer.write(requests[index])
-        status = await _read_answer(reader)
-        seconds[index] = time.perf_counter() - due
-        refused += status != 200
-        idle.append((reader, writer))
+        try:
+            while idle and idle[-1][2] < time.perf_counter() - KEPT_S:
+                idle.pop()[1].close()
+            reader, writer = idle.pop()[:2] if idle else await asyncio.open_connection("127.0.0.1", port)
+            writer.write(requests[index])
+            status = await _read_answer(reader)
+        except (OSError, EOFError):
+            failed += 1
+            seconds[index] = TIMEOUT_S
+            return
+        seconds[index] = time.perf_counter() - due if status == 200 else TIMEOUT_S
+        failed += status != 200
+        idle.append((reader, writer, time.perf_counter()))
 
     async with asyncio.timeout(len(requests) / per_s + TIMEOUT_S), asyncio.TaskGroup() as group:
         for index in range(len(requests)):
             due = began + index / per_s
             await asyncio.sleep(max(0.0, due - time.perf_counter()))
             group.create_task(one(index, due))
-    for _, writer in idle:
+    for _, writer, _ in idle:
         writer.close()
-    return Latencies(seconds=tuple(seconds), late_s=tuple(late_s), refused=refused)
+    return Latencies(seconds=tuple(seconds), late_s=tuple(late_s), failed=failed)
 
 
 async def _read_answer(reader: asyncio.StreamReader) -> int:

@@ -1,8 +1,8 @@
 """What is registered in the measured service: as many rules of the law packs as possible read a customer.
 
-A retailer in Germany runs a league purpose that decides without a person, reads health data and shop cameras,
-publishes, and sends its outcome to a processor at home and to another handler in Singapore. Agreements, assessments
-and transfers are in order, so that no rule excludes everybody: what is left is decided customer by customer.
+A retailer in Germany runs a league purpose that decides without a person, reads faces from shop cameras, publishes,
+and sends its outcome to the league's centre at home and to another handler in Singapore. Agreements, assessments and
+transfers are in order, so that no rule excludes everybody: what is left is decided customer by customer.
 """
 
 from dataclasses import dataclass, field
@@ -26,12 +26,12 @@ from hanse_privacy.identity import SigningKey
 from hanse_privacy.protocol.vocabulary import Tier
 
 RETAILER, NEIGHBOUR, CENTRE, SERVICE = "aurora", "borealis", "centre", "consent"
-LABORATORY, EXCHANGE = "laboratory", "exchange"
+EXCHANGE = "exchange"
 ASKED = "offers-model"
 PURPOSES = ("models", ASKED, "churn-model", "statistics", "evaluation")
 PARENTS = {ASKED: "models", "churn-model": "models", "evaluation": "statistics"}
-HABIT, HEALTH, CAMERA = "pd:PurchasesAndSpendingHabit", "pd:Health", "pd:FacialPrint"
-CATEGORIES = (HABIT, HEALTH, CAMERA)
+HABIT, AGE, FACE = "pd:PurchasesAndSpendingHabit", "pd:Age", "pd:FacialPrint"
+CATEGORIES = (HABIT, AGE, FACE)
 _DIGEST = "5f" * 32
 _STATEMENTS = {
     "contact": "The data protection officer of Aurora, Harbour Street 1, Hamburg",
@@ -40,7 +40,7 @@ _STATEMENTS = {
     "rights": "Access, correction, erasure, restriction, objection, portability.",
     "withdrawal": "In the app, at any till, or by letter.",
     "complaint": "Your data protection authority.",
-    "necessity": "Offers that suit your health need to know of it; a mistake may tell others about it.",
+    "necessity": "A face is known again at the door; a mistake may take you for somebody else.",
     "automated_decision": "A model chooses which offers you see; you can ask for a person.",
 }
 
@@ -75,7 +75,7 @@ class World:
             purpose=ASKED,
             tier=Tier.ADVANCED,
             categories=CATEGORIES,
-            recipients=(EXCHANGE, LABORATORY),
+            recipients=(EXCHANGE, CENTRE),
             joint_controllers=(NEIGHBOUR,),
             league_run=True,
         )
@@ -93,20 +93,20 @@ class World:
                 self._controller(NEIGHBOUR, self.keys.neighbour),
             ),
             recipients=(
-                Recipient(name=LABORATORY, legal_name="The laboratory", contact="dpo@laboratory", country="DE"),
+                Recipient(name=CENTRE, legal_name="The league's centre", contact="dpo@centre", country="DE"),
                 Recipient(name=EXCHANGE, legal_name="The exchange", contact="dpo@exchange", country="SG"),
             ),
             purposes=tuple(map(_purpose, PURPOSES)),
             notices=tuple(self._notices()),
             agreements=(
                 self._agreement(NEIGHBOUR, AgreementRole.JOINT_CONTROLLER),
-                self._agreement(LABORATORY, AgreementRole.PROCESSOR),
+                self._agreement(CENTRE, AgreementRole.PROCESSOR),
                 self._agreement(EXCHANGE, AgreementRole.INDEPENDENT_CONTROLLER),
             ),
             transfers=(
                 self._transfer(EXCHANGE, "gdpr", TransferMechanism.EXPLICIT_CONSENT_DEROGATION),
                 self._transfer(EXCHANGE, "pipl", TransferMechanism.STANDARD_CONTRACT),
-                self._transfer(LABORATORY, "pipl", TransferMechanism.STANDARD_CONTRACT),
+                self._transfer(CENTRE, "pipl", TransferMechanism.STANDARD_CONTRACT),
             ),
             assessments=tuple(map(self._assessment, AssessmentKind)),
         )
@@ -130,7 +130,7 @@ class World:
             self._notice("terms", "1", published=700),
             self._notice("terms", "2", published=500, material_change=True),
             self._notice("terms", "3", published=60),
-            self._notice("leaflet", "1", published=500, recipients=(LABORATORY,)),
+            self._notice("leaflet", "1", published=500, recipients=(CENTRE,)),
             self._notice("flyer", "1", published=500, controllers=(RETAILER,)),
         )
 
@@ -141,7 +141,7 @@ class World:
         *,
         published: int,
         material_change: bool = False,
-        recipients: tuple[str, ...] = (EXCHANGE, LABORATORY),
+        recipients: tuple[str, ...] = (EXCHANGE, CENTRE),
         controllers: tuple[str, ...] = (RETAILER, NEIGHBOUR),
     ) -> Notice:
         return Notice(
@@ -199,7 +199,7 @@ class World:
 
 def _purpose(name: str) -> Purpose:
     asked = name == ASKED
-    tiers = {Tier.BASIC: (HABIT,), Tier.STANDARD: (HABIT, HEALTH), Tier.ADVANCED: CATEGORIES}
+    tiers = {Tier.BASIC: (HABIT,), Tier.STANDARD: (HABIT, AGE), Tier.ADVANCED: CATEGORIES}
     return Purpose(
         name=name,
         title=name.replace("-", " ").capitalize(),

@@ -8,14 +8,21 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from hanse_client.data.pseudonyms import PseudonymKey
-from hanse_consent.domain.acts import MAX_ACTS_PER_BATCH, ActKind, ConsentAct
 from hanse_consent.client import ConsentClient
+from hanse_consent.domain.acts import MAX_ACTS_PER_BATCH, ActKind, ConsentAct
 from hanse_privacy.errors import HanseError
 from hanse_privacy.protocol.documents import describe
 from hanse_privacy.protocol.vocabulary import Tier
 
 COLUMNS = ("key", "kind", "customer", "purpose", "tier", "notice", "said_at")
-"""``key`` is a unique name of the act; ``customer`` the partner's own number, which stays here."""
+"""``key`` is a unique name of the act; ``customer`` the partner's own number, which stays here. A withdrawal without a
+purpose withdraws all."""
+
+OPTIONAL_COLUMNS = ("language", "interaction", "channel", "ends_at", "explicit")
+"""May be left out: the language in which the notice was shown, the gesture by which it was said (purposes granted by
+one gesture are a bundle and refused), where, until when, and ``yes`` for an express statement."""
+
+_EXPLICIT = {"": False, "no": False, "yes": True}
 
 
 class ActFileError(HanseError):
@@ -34,10 +41,11 @@ def read_acts(path: Path, key: PseudonymKey) -> list[ConsentAct]:
     try:
         with path.open(encoding="utf-8", newline="") as file:
             reader = csv.DictReader(file)
-            if tuple(reader.fieldnames or ()) != COLUMNS:
+            named = tuple(reader.fieldnames or ())
+            if named[: len(COLUMNS)] != COLUMNS or not _are_optional(named[len(COLUMNS) :]):
                 raise ActFileError(
-                    f"{path.name} has the columns {', '.join(reader.fieldnames or ['none'])}.",
-                    f"It must have exactly: {', '.join(COLUMNS)}.",
+                    f"{path.name} has the columns {', '.join(named) or 'none'}.",
+                    f"It must have first: {', '.join(COLUMNS)}; then, if needed: {', '.join(OPTIONAL_COLUMNS)}.",
                 )
             rows = list(reader)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
@@ -63,21 +71,31 @@ def _batches(acts: Sequence[ConsentAct]) -> Iterator[Sequence[ConsentAct]]:
         yield acts[start : start + MAX_ACTS_PER_BATCH]
 
 
+def _are_optional(named: Sequence[str]) -> bool:
+    return len(set(named)) == len(named) and set(named) <= set(OPTIONAL_COLUMNS)
+
+
 def _act(row: dict[str, str], pseudonym: str, line: int) -> ConsentAct:
     try:
         return ConsentAct(
             kind=ActKind(row["kind"]),
             customer=pseudonym,
-            purpose=row["purpose"],
+            purpose=row["purpose"] or None,
             tier=Tier(row["tier"]) if row["tier"] else None,
             notice=row["notice"] or None,
             said_at=datetime.fromisoformat(row["said_at"]),
             key=row["key"],
+            language=row.get("language") or None,
+            interaction=row.get("interaction") or None,
+            channel=row.get("channel") or None,
+            ends_at=datetime.fromisoformat(row["ends_at"]) if row.get("ends_at") else None,
+            explicit=_EXPLICIT[row.get("explicit") or ""],
         )
     except ValidationError as error:
         raise ActFileError(f"Line {line} is not valid: {describe(error)}.", "Mend that line.") from error
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, KeyError) as error:
         raise ActFileError(
             f"Line {line} is not valid.",
-            f"kind is {' or '.join(ActKind)}, tier {', '.join(Tier)} or empty, said_at an ISO 8601 time with its zone.",
+            f"kind is one of {', '.join(ActKind)}; tier {', '.join(Tier)} or empty; times ISO 8601 with their zone; "
+            "explicit yes, no or empty.",
         ) from error

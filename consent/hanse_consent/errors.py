@@ -104,13 +104,6 @@ class PartnerMismatchError(ConsentRefusal):
     status = HTTPStatus.FORBIDDEN
 
 
-class PartyUnknownError(ConsentRefusal):
-    """The party named in the signature headers is none of the partners served."""
-
-    code = "PARTY_UNKNOWN"
-    status = HTTPStatus.UNAUTHORIZED
-
-
 class BodyInvalidError(ConsentRefusal):
     """The body is not the document that this address expects."""
 

@@ -12,8 +12,10 @@ from hanse_consent.access.nonces import RequestMemory
 from hanse_consent.access.rate_limits import AccessLimits
 from hanse_consent.api.application import ServiceParts, create_service
 from hanse_consent.api.metrics import ServiceMetrics
+from hanse_consent.cohorts.leaves import keep_leaves
 from hanse_consent.configuration import ConsentConfiguration
-from hanse_consent.law.packs import load_shipped_packs
+from hanse_consent.errors import ConsentConfigurationError
+from hanse_consent.law.packs import LawPacks, load_shipped_packs
 from hanse_consent.registry_files import read_registry
 from hanse_consent.storage.database import Database
 from hanse_consent.storage.location import DatabaseLocation
@@ -39,7 +41,7 @@ def location_of(configuration: ConsentConfiguration) -> DatabaseLocation:
 def open_store(configuration: ConsentConfiguration, *, now: Callable[[], datetime] = utc_now) -> Iterator[ConsentStore]:
     """The configured store, without registering anything."""
     with closing(Database(location_of(configuration))) as database:
-        yield ConsentStore(database, packs=load_shipped_packs(), now=now)
+        yield _store(database, packs=load_shipped_packs(), now=now)
 
 
 @contextmanager
@@ -63,11 +65,15 @@ def open_service(
     """
     key = SigningKey.load(configuration.key)
     registry = read_registry(configuration.registry_files)
+    if configuration.centre is not None and registry.controller(configuration.centre.name) is not None:
+        raise ConsentConfigurationError(
+            f"The centre and a controller are both named {configuration.centre.name}.", "Give each a name of its own."
+        )
     packs = load_shipped_packs()
     location = location_of(configuration)
     with ExitStack() as stack:
         database = stack.enter_context(closing(Database(location)))
-        store = ConsentStore(database, packs=packs, now=now)
+        store = _store(database, packs=packs, now=now)
         store.register(registry)
         requests = location.url
         if location.is_file:
@@ -85,6 +91,11 @@ def open_service(
             limits=AccessLimits() if limits is None else limits,
         )
         yield create_service(parts, metrics)
+
+
+def _store(database: Database, *, packs: LawPacks, now: Callable[[], datetime]) -> ConsentStore:
+    # Whoever is erased stays provable in past manifests: the leaves are kept, and nobody can tell whose they are.
+    return ConsentStore(database, packs=packs, now=now, before_forgetting=keep_leaves)
 
 
 def _look_up_key(key: SigningKey) -> LookUpKey:

@@ -35,5 +35,6 @@ class PartyKeys:
     def _read(self, registry: Registry) -> dict[str, PublicKey]:
         keys = {controller.name: PublicKey.from_text(controller.public_key) for controller in registry.controllers}
         if self._centre is not None:
-            keys[self._centre.name] = self._centre.key
+            # Registered controllers come first: a centre named like one must not speak for its customers.
+            keys.setdefault(self._centre.name, self._centre.key)
         return keys

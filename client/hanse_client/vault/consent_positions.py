@@ -57,7 +57,11 @@ class ConsentPositions:
                 ).fetchone()
                 seen = int(row[0]) if row is not None else -1
                 if position > seen:
-                    connection.execute("INSERT OR REPLACE INTO consent_position VALUES (?, ?)", (service, position))
+                    connection.execute(
+                        "INSERT INTO consent_position VALUES (?, ?)"
+                        " ON CONFLICT DO UPDATE SET position = max(position, excluded.position)",
+                        (service, position),
+                    )
         except sqlite3.Error as error:
             raise self._unusable(error) from error
         if position < seen:

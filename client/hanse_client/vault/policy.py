@@ -188,6 +188,8 @@ def _roster_faults(policy: Policy, proposal: RunProposal) -> list[str]:
 def _limit_faults(policy: Policy, proposal: RunProposal) -> list[str]:
     limits = policy.limits
     faults = [fault for step in proposal.steps for fault in _operation_faults(limits, step)]
+    if policy.pins.centre not in {recipient.name for recipient in proposal.recipients}:
+        faults.append(f"{policy.pins.centre} receives every sum and is not among the recipients")
     if proposal.week_one != limits.week_one:
         faults.append(f"week 1 begins on {proposal.week_one}, here on {limits.week_one}")
     faults += [

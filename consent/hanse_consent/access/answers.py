@@ -44,7 +44,7 @@ def _malformed(_request: Request, error: Exception) -> Response:
     places = len(error.errors())
     return refusal_response(
         RequestInvalidError(
-            f"The parameters of the address are not valid in {places} places.",
+            f"The parameters of the address are not valid ({places} faults).",
             "See /v1/openapi.json for what they are.",
         )
     )

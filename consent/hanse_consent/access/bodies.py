@@ -52,7 +52,7 @@ def parse_body(model: type[_Model], body: bytes) -> _Model:
     except ValidationError as error:
         # "from None": the cause holds what was sent, which may be a password, and a traceback may be printed.
         raise BodyInvalidError(
-            f"The body is not valid in {error.error_count()} places: {faults(error)}.",
+            f"The body is not valid ({error.error_count()} faults): {faults(error)}.",
             "Mend the named fields and send it again.",
         ) from None
 

@@ -19,6 +19,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from hanse_consent.access.accounts import AccountName, Accounts, RoleGrant
 from hanse_consent.access.bodies import faults
+from hanse_consent.access.errors import NodeUnknownError
 from hanse_consent.access.look_ups import Reason
 from hanse_consent.access.passwords import check_password, normalised
 from hanse_consent.access.suspensions import Suspensions
@@ -28,6 +29,9 @@ from hanse_privacy.protocol.vocabulary import PartyName
 
 OpenTransactions = Callable[[Path], AbstractContextManager[Transactions]]
 """Opens the database that a service's configuration file names, and closes it again."""
+
+KnownNodes = Callable[[Path], frozenset[str]]
+"""The parties whose signatures a service believes, by its configuration file."""
 
 _Value = TypeVar("_Value")
 _NAMES: TypeAdapter[str] = TypeAdapter(AccountName)
@@ -89,14 +93,21 @@ def account_commands(open_transactions: OpenTransactions) -> typer.Typer:
     return app
 
 
-def node_commands(open_transactions: OpenTransactions) -> typer.Typer:
-    """Make the ``node`` group."""
+def node_commands(open_transactions: OpenTransactions, *, known_nodes: KnownNodes) -> typer.Typer:
+    """Make the ``node`` group.
+
+    Args:
+        open_transactions: Opens the service's database.
+        known_nodes: The parties whose signatures the service believes: a typing error must not seem to suspend.
+    """
     app = typer.Typer(help="Which nodes are let in.", no_args_is_help=True)
 
     @app.command()
     def suspend(name: Node, config: ConfigurationFile, reason: Why) -> None:
         """Suspend a node: within a second nothing that it signs is answered."""
         node, why = _checked(_PARTIES, name, argument="NAME"), _checked(_REASONS, reason, argument="--reason")
+        if node not in (known := known_nodes(config)):
+            raise NodeUnknownError(f"No node {node} is registered.", f"Name one of: {', '.join(sorted(known))}.")
         with open_transactions(config) as transactions:
             _suspensions(transactions).suspend(node, actor=_actor(), reason=why)
         typer.echo(f"Node {node} suspended.")

@@ -83,9 +83,9 @@ class LookUpQuery(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     controller: PartyName
-    before: int | None = Field(default=None, ge=1)
+    before: int | None = Field(default=None, ge=1, le=2**63 - 1)
     limit: int = Field(default=100, ge=1, le=MAX_LOOK_UPS_PER_PAGE)
-    actor: str | None = Field(default=None, min_length=1, max_length=40)
+    actor: str | None = Field(default=None, pattern=r"^[a-z][a-z0-9._-]{0,39}$")
 
 
 @dataclass(frozen=True, kw_only=True)

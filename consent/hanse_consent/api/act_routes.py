@@ -1,12 +1,12 @@
 """Recording acts over HTTP: by a controller's node, or by the channel where customers say yes and no."""
 
 from fastapi import APIRouter
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
 from hanse_consent.access.bodies import parse_body
 from hanse_consent.access.roles import Permission
 from hanse_consent.api.callers import Callers
+from hanse_consent.api.lanes import Lanes
 from hanse_consent.api.metrics import ServiceMetrics
 from hanse_consent.api.schemas import body_schema
 from hanse_consent.domain.acts import ActBatch, ActReceipt
@@ -19,6 +19,7 @@ MAX_BATCH_BYTES = 8 * 1024 * 1024
 def act_routes(*, callers: Callers, store: ConsentStore, metrics: ServiceMetrics) -> APIRouter:
     """Build ``/v1/acts``."""
     router = APIRouter(prefix="/v1", tags=["acts"])
+    lanes = Lanes()
 
     @router.post("/acts", openapi_extra=body_schema(ActBatch))
     async def acts(request: Request) -> ActReceipt:
@@ -31,7 +32,7 @@ def act_routes(*, callers: Callers, store: ConsentStore, metrics: ServiceMetrics
         def record() -> ActReceipt:
             return store.record(caller.controller, parse_body(ActBatch, caller.body).acts)
 
-        receipt = await run_in_threadpool(record)
+        receipt = await lanes.run(caller.controller, record)
         metrics.recorded(len(receipt.effects))
         return receipt
 

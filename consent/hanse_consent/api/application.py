@@ -22,12 +22,14 @@ from hanse_consent.api.act_routes import act_routes
 from hanse_consent.api.callers import Callers
 from hanse_consent.api.customer_routes import customer_routes
 from hanse_consent.api.decision_routes import decision_routes
+from hanse_consent.api.evidence_routes import evidence_routes
 from hanse_consent.api.metrics import ServiceMetrics
 from hanse_consent.api.problems import Doorkeeper, answer_with_problems
 from hanse_consent.api.reading_routes import reading_routes
 from hanse_consent.api.schemas import PROBLEMS, describe_bodies
 from hanse_consent.cohort_source import StoreCohorts
 from hanse_consent.cohorts.issuing import ManifestIssuer
+from hanse_consent.cohorts.membership import Memberships
 from hanse_consent.cohorts.reports import CohortReports
 from hanse_consent.cohorts.routes import cohort_routes
 from hanse_consent.configuration import ConsentConfiguration
@@ -165,7 +167,7 @@ def _run_routers(
     register = RunRegister(parts.database, now=parts.now)
     checker = ProposalChecker(registry=parts.store.registry, packs=parts.packs, approval_lasts=APPROVAL_LASTS)
     centre = parts.configuration.centre
-    approvals = Approvals(register, key=parts.key, now=parts.now)
+    approvals = Approvals(register, checker=checker, key=parts.key, now=parts.now)
     source = StoreCohorts(store=parts.store, decisions=decisions, members=MemberCache(parts.store), metrics=metrics)
     issuer = ManifestIssuer(
         database=parts.database,
@@ -184,5 +186,11 @@ def _run_routers(
             approvals=approvals,
         ),
         run_guards(doors.people, party=doors.nodes),
+    )
+    yield evidence_routes(
+        callers=doors.callers,
+        people=doors.people,
+        memberships=Memberships(database=parts.database, source=source),
+        look_ups=doors.look_ups,
     )
     yield cohort_routes(authenticator=doors.nodes, issuer=issuer, reports=reports)

@@ -8,7 +8,6 @@ from typing import Self
 
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -16,6 +15,7 @@ from hanse_consent.access.bodies import parse_body
 from hanse_consent.access.look_ups import LookUp, LookUpKind, LookUpLog, Reason
 from hanse_consent.access.roles import Permission
 from hanse_consent.api.callers import Caller, Callers
+from hanse_consent.api.lanes import Lanes
 from hanse_consent.api.schemas import body_schema
 from hanse_consent.domain.acts import Age, SeparateConsent
 from hanse_consent.record_service import RecordService
@@ -108,6 +108,7 @@ class Timeline(BaseModel):
 def customer_routes(*, callers: Callers, records: RecordService, look_ups: LookUpLog) -> APIRouter:
     """Build ``/v1/timelines``, ``/v1/consent-records`` and ``/v1/receipts``."""
     router = APIRouter(prefix="/v1", tags=["customers"])
+    lanes = Lanes()
 
     @router.post("/timelines", openapi_extra=body_schema(TimelineQuestion))
     async def timelines(request: Request) -> Timeline:
@@ -125,7 +126,7 @@ def customer_routes(*, callers: Callers, records: RecordService, look_ups: LookU
                 next_after=page[-1].position if len(rest) > len(page) else None,
             )
 
-        return await run_in_threadpool(read)
+        return await lanes.run(caller.controller, read)
 
     @router.post(
         "/consent-records",
@@ -142,7 +143,7 @@ def customer_routes(*, callers: Callers, records: RecordService, look_ups: LookU
             look_ups.record([_look_up(caller, LookUpKind.EXPLANATION, customer=asked.customer, reason=asked.reason)])
             return canonical_bytes(standalone(records.record(caller.controller, asked.customer, asked.purpose)))
 
-        return Response(await run_in_threadpool(make), media_type="application/ld+json")
+        return Response(await lanes.run(caller.controller, make), media_type="application/ld+json")
 
     @router.post(
         "/receipts",
@@ -159,7 +160,7 @@ def customer_routes(*, callers: Callers, records: RecordService, look_ups: LookU
             look_ups.record([_look_up(caller, LookUpKind.RECEIPT, customer=asked.customer, reason=asked.reason)])
             return records.receipt(caller.controller, asked.customer, asked.purpose)
 
-        return Response(await run_in_threadpool(make), media_type="application/ld+json")
+        return Response(await lanes.run(caller.controller, make), media_type="application/ld+json")
 
     return router
 

@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 
 from fastapi import APIRouter
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
 from hanse_consent.access.bodies import parse_body
 from hanse_consent.access.look_ups import LookUp, LookUpKind, LookUpLog
 from hanse_consent.access.roles import Permission
 from hanse_consent.api.callers import Caller, Callers
+from hanse_consent.api.lanes import Lanes
 from hanse_consent.api.metrics import ServiceMetrics
 from hanse_consent.api.questions import BulkAnswer, BulkCheck, Check, CheckAnswer, CustomerAnswer, Use
 from hanse_consent.api.schemas import body_schema
@@ -28,6 +28,7 @@ def decision_routes(
 ) -> APIRouter:
     """Build ``/v1/checks`` and ``/v1/bulk-checks``. Each look at a person is recorded before it is answered."""
     router = APIRouter(prefix="/v1", tags=["decisions"])
+    lanes = Lanes()
 
     @router.post("/checks", openapi_extra=body_schema(Check))
     async def check(request: Request) -> CheckAnswer:
@@ -42,7 +43,7 @@ def decision_routes(
                 return service.check_then(question, asked.customer, at=asked.at)
             return service.check(question, asked.customer, at_least=asked.at_least)
 
-        dated = await run_in_threadpool(decide)
+        dated = await lanes.run(caller.controller, decide)
         metrics.decided(permitted=int(dated.decision.permitted), denied=int(not dated.decision.permitted))
         return CheckAnswer.of(dated.decision, decided_for=dated.decided_for)
 
@@ -64,7 +65,7 @@ def decision_routes(
                 pack_versions=dict(bulk.plan.pack_versions),
             )
 
-        answer = await run_in_threadpool(decide)
+        answer = await lanes.run(caller.controller, decide)
         permitted = sum(one.permitted for one in answer.answers)
         metrics.decided(permitted=permitted, denied=len(answer.answers) - permitted)
         return answer

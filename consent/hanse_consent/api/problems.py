@@ -20,6 +20,8 @@ from hanse_privacy.errors import HanseError, SignatureInvalidError
 
 _ACCESS = logging.getLogger("hanse_consent.access")
 _FAULTS = logging.getLogger("hanse_consent.faults")
+_PREFIX = "/v1"
+"""Every address begins with it."""
 _KNOWN_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
@@ -152,9 +154,17 @@ class Doorkeeper:
         finally:
             seconds = perf_counter() - started_s
             method = scope["method"] if scope["method"] in _KNOWN_METHODS else "(other method)"
-            path = getattr(scope.get("route"), "path", "(other path)")
+            path = _pattern(scope)
             self._metrics.request(method=method, path=path, status=status, seconds=seconds)
             _ACCESS.info("%s %s %d %.1f ms", method, path, status, seconds * 1000)
+
+
+def _pattern(scope: Scope) -> str:
+    path: object = getattr(scope.get("route"), "path", None)
+    if not isinstance(path, str):
+        return "(other path)"
+    # A route in a router inside another one is known by its own part only.
+    return path if path.startswith(_PREFIX) else _PREFIX + path
 
 
 def _place(error: Exception) -> str:

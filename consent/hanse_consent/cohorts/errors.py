@@ -25,6 +25,13 @@ class CohortTooLargeError(ConsentRefusal):
     code = "COHORT_TOO_LARGE"
 
 
+class ManifestsExhaustedError(ConsentRefusal):
+    """One round asked for far more manifests than a round needs."""
+
+    code = "MANIFESTS_EXHAUSTED"
+    status = HTTPStatus.TOO_MANY_REQUESTS
+
+
 class CohortMismatchError(ConsentRefusal):
     """What a vault loaded is not what its manifest named; the run is flagged."""
 

@@ -4,9 +4,14 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, func, select
 
-from hanse_consent.cohorts.errors import CohortTooLargeError, ProposalMismatchError, StepMismatchError
+from hanse_consent.cohorts.errors import (
+    CohortTooLargeError,
+    ManifestsExhaustedError,
+    ProposalMismatchError,
+    StepMismatchError,
+)
 from hanse_consent.cohorts.leaves import pack_numbers
 from hanse_consent.cohorts.source import CohortSource, EligibleCohort
 from hanse_consent.cohorts.tables import IssuedManifest
@@ -26,6 +31,9 @@ from hanse_privacy.protocol.manifest import (
 )
 from hanse_privacy.protocol.proposal import RunProposal
 from hanse_privacy.validation import require
+
+MANIFESTS_PER_ROUND = 20
+"""A vault asks once per round, and again after a failure; each manifest is kept."""
 
 
 class ApprovedRuns(Protocol):
@@ -100,8 +108,11 @@ class ManifestIssuer:
             context=SaltContext(partner=request.partner, run=request.run, round=request.round),
         )
         root = root_of(leaves.hashes).hex()
+        # Again: what was revoked or flagged while the cohort was enumerated gets no manifest.
+        self._require_approved(controller=request.partner, run=request.run, at=self._now().astimezone(UTC))
         with self._database.writing(controller=request.partner) as session:
             last = _last_manifest(session, controller=request.partner, run=request.run)
+            _require_not_too_often(session, request)
             manifest = self._manifest(
                 request,
                 cohort,
@@ -177,6 +188,19 @@ def _require_same_terms(request: CohortRequest, proposal: RunProposal) -> None:
         raise StepMismatchError(
             f"The approved proposal of run {request.run} has no round {request.round} for this purpose at this tier.",
             "A run does what its proposal says.",
+        )
+
+
+def _require_not_too_often(session: Session, request: CohortRequest) -> None:
+    query = select(func.count()).where(
+        IssuedManifest.controller == request.partner,
+        IssuedManifest.run == request.run,
+        IssuedManifest.round == request.round,
+    )
+    if session.exec(query).one() >= MANIFESTS_PER_ROUND:
+        raise ManifestsExhaustedError(
+            f"Round {request.round} of run {request.run} has had {MANIFESTS_PER_ROUND} manifests.",
+            "Find out why the round does not begin; a new run begins anew.",
         )
 
 

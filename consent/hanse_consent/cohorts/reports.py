@@ -143,7 +143,8 @@ class CohortReports:
         if absent.any():
             leaves = leaves_again(manifest, kept=expected.kept, source=self._source)
             if leaves.missing:
-                return _Finding(outcome=ReportOutcome.NOT_COMPARABLE.value, why="")
+                # An erasure keeps its leaves; where they are missing, nobody can say what was loaded.
+                return _Finding(outcome=MISMATCH, why="leaves of the manifest are missing, so nothing can be compared")
             root = root_of(chosen_leaves(leaves.hashes, ~absent)).hex()
         if root != report.loaded_root:
             return _Finding(outcome=MISMATCH, why="the vault loaded other customers than the manifest's")

@@ -11,7 +11,7 @@ from hanse_consent.access.transactions import Transactions
 from hanse_consent.commands.exchange import export_acts, import_acts
 from hanse_consent.commands.service import check, keygen, migrate_store, serve
 from hanse_consent.configuration import load_configuration
-from hanse_consent.opening import location_of
+from hanse_consent.opening import location_of, open_store
 from hanse_consent.records.commands import verify_receipt_command
 from hanse_consent.storage.database import Database
 
@@ -20,6 +20,15 @@ from hanse_consent.storage.database import Database
 def _transactions(config: Path) -> Iterator[Transactions]:
     with closing(Database(location_of(load_configuration(config)))) as database:
         yield database
+
+
+def _known_nodes(config: Path) -> frozenset[str]:
+    configuration = load_configuration(config)
+    with open_store(configuration) as store:
+        names = {controller.name for controller in store.registry().controllers}
+    if configuration.centre is not None:
+        names.add(configuration.centre.name)
+    return frozenset(names)
 
 
 app = typer.Typer(help="The consent service of one or more partners.", no_args_is_help=True)
@@ -31,4 +40,4 @@ app.command(name="import")(import_acts)
 app.command(name="export")(export_acts)
 app.command(name="verify-receipt")(verify_receipt_command)
 app.add_typer(account_commands(_transactions), name="account")
-app.add_typer(node_commands(_transactions), name="node")
+app.add_typer(node_commands(_transactions, known_nodes=_known_nodes), name="node")

@@ -1,5 +1,6 @@
 """Acts in and out of a store as files, row by row: however long the file, memory stays flat."""
 
+import os
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ from hanse_consent.records.export import (
 )
 from hanse_consent.records.history import RecordedAct
 from hanse_consent.records.importing import acts_from_csv, acts_from_ndjson
+from hanse_consent.storage.errors import ControllerUnknownError
 from hanse_consent.storage.store import ConsentStore
 from hanse_privacy.identity import SigningKey
 
@@ -86,6 +88,7 @@ def export_acts(
     configuration = load_configuration(config)
     key = SigningKey.load(configuration.key)
     with open_store(configuration) as store:
+        _require_known(store, controller)
         service = RecordService(
             store=store, packs=load_shipped_packs(), key=key, service=configuration.name, now=utc_now
         )
@@ -95,10 +98,15 @@ def export_acts(
             for chunk in chunks:
                 sys.stdout.buffer.write(chunk)
             return
-        with out.open("xb") as target:
-            out.chmod(0o600)
+        with os.fdopen(os.open(out, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as target:
             for chunk in chunks:
                 target.write(chunk)
+
+
+def _require_known(store: ConsentStore, controller: str) -> None:
+    # One that was served once can still be exported: its acts are evidence.
+    if store.registry().controller(controller) is None and store.position(controller) == 0:
+        raise ControllerUnknownError(f"The controller {controller} is not registered.", "Check the name.")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,15 +12,18 @@ import uvicorn
 
 from hanse_consent.api.metrics import ServiceMetrics
 from hanse_consent.configuration import ConsentConfiguration, load_configuration
-from hanse_consent.errors import ListenAddressError
+from hanse_consent.errors import ConsentConfigurationError, ListenAddressError
 from hanse_consent.law.packs import load_shipped_packs
 from hanse_consent.law.publishing import check_registry
 from hanse_consent.opening import location_of, open_service, open_store, utc_now
 from hanse_consent.registry_files import read_registry
+from hanse_consent.storage.location import DatabaseLocation
 from hanse_consent.storage.migration import migrate
 from hanse_privacy.identity import SigningKey
 
 _GRACEFUL_SHUTDOWN_S = 2
+_CONCURRENT_REQUESTS = 512
+"""More are answered 503 at once, unread."""
 ConfigurationFile = Annotated[Path, typer.Option("--config", help="The service's consent.toml.")]
 
 
@@ -51,10 +54,18 @@ def check(config: ConfigurationFile) -> None:
     )
 
 
-def migrate_store(config: ConfigurationFile) -> None:
+def migrate_store(
+    config: Annotated[Path | None, typer.Option("--config", help="The service's consent.toml.")] = None,
+    database: Annotated[
+        str | None, typer.Option("--database", help="The store's address, as the role that owns the tables.")
+    ] = None,
+) -> None:
     """Bring the store's tables to this program's version; on PostgreSQL as the role that owns them."""
-    configuration = load_configuration(config)
-    location = location_of(configuration)
+    if (config is None) == (database is None):
+        raise ConsentConfigurationError(
+            "The store to migrate is not named, or named twice.", "Name it once, with --config or with --database."
+        )
+    location = location_of(load_configuration(config)) if config is not None else DatabaseLocation.parse(str(database))
     migrate(location)
     typer.echo(f"The store {location.name} is up to date.")
 
@@ -83,6 +94,7 @@ def serve(
             log_config=None,
             access_log=False,  # the service writes its own, without queries
             server_header=False,
+            limit_concurrency=_CONCURRENT_REQUESTS,
             timeout_graceful_shutdown=_GRACEFUL_SHUTDOWN_S,
         )
         host, port = listener.getsockname()[:2]

@@ -32,6 +32,10 @@ def objection_topic(purpose: str) -> str:
     return f"objection/{purpose}"
 
 
+OBJECTION_TO_ALL = "objection/*"
+"""Topic of objections to everything: they reach purposes that are registered later, too."""
+
+
 def guardian_topic(purpose: str) -> str:
     """Topic of a guardian's consent to a purpose."""
     return f"guardian/{purpose}"
@@ -134,10 +138,10 @@ def facts_of(act: ConsentAct, *, registry: Registry, recorded_us: int) -> dict[s
             facts = dict.fromkeys(map(consent_topic, _reached(act, registry)), withdrawn)
         case ActKind.OBJECTION:
             standing = Fact(state=FactState.IN_FORCE, effective_us=said_us)
-            facts = dict.fromkeys(map(objection_topic, _reached(act, registry)), standing)
+            facts = dict.fromkeys(_objected_topics(act, registry), standing)
         case ActKind.OBJECTION_LIFTED:
             lifted = Fact(state=FactState.LIFTED, effective_us=permitted_us)
-            facts = dict.fromkeys(map(objection_topic, _reached(act, registry)), lifted)
+            facts = dict.fromkeys(_objected_topics(act, registry), lifted)
         case ActKind.PROFILE:
             facts = _profile(act, effective_us=permitted_us)
         case ActKind.NOTICE_SERVED | ActKind.DEFERRAL:
@@ -167,6 +171,11 @@ def _reached(act: ConsentAct, registry: Registry) -> tuple[str, ...]:
     if act.purpose is None:
         return tuple(sorted(purpose.name for purpose in registry.purposes))
     return registry.with_descendants(act.purpose)
+
+
+def _objected_topics(act: ConsentAct, registry: Registry) -> tuple[str, ...]:
+    named = tuple(map(objection_topic, _reached(act, registry)))
+    return named if act.purpose is not None else (OBJECTION_TO_ALL, *named)
 
 
 def _profile(act: ConsentAct, *, effective_us: int) -> dict[str, Fact]:

@@ -14,7 +14,6 @@ from hanse_consent.domain.registry import Registry
 from hanse_consent.law.decision_rules import DecisionRule
 from hanse_consent.law.packs import LawPack, LawPacks
 
-
 _NO_RULES_YET = Reason(rule="H-D00", article="Hanse", code="NO_RULES_IN_FORCE")
 
 

@@ -3,6 +3,7 @@
 from hanse_consent.decisions.facts import (
     AUTOMATED,
     ERASURE,
+    OBJECTION_TO_ALL,
     RESIDENCE,
     RESTRICTION,
     FactState,
@@ -40,7 +41,10 @@ def objection(condition: Objection, situation: Situation) -> CustomerSet:
     marketing = situation.purpose is not None and situation.purpose.direct_marketing
     if not marketing and situation.basis not in condition.bases:
         return NOBODY
-    return Having(topic=objection_topic(situation.question.purpose), states=_STANDS)
+    # Above it in the tree, and everything: an objection outlasts the purposes there were when it was made.
+    lineage = situation.registry.with_ancestors(situation.question.purpose)
+    topics = (*map(objection_topic, lineage), OBJECTION_TO_ALL)
+    return union(Having(topic=topic, states=_STANDS) for topic in topics)
 
 
 def automated_opt_out(condition: AutomatedOptOut, situation: Situation) -> CustomerSet:

@@ -41,6 +41,11 @@ def _moment(value: object) -> datetime:
         raise ValueError("a time must be written as ISO 8601") from error
     if not isinstance(moment, datetime) or moment.tzinfo is None:
         raise ValueError("a time must be written as ISO 8601 with its time zone")
+    try:
+        moment.astimezone(UTC)
+    except OverflowError as error:
+        # Stored as microseconds, it could never be read again.
+        raise ValueError("a time must lie in the years 1 to 9999 (UTC)") from error
     return moment
 
 

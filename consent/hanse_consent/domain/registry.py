@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable
+from functools import cached_property
 from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -63,11 +64,23 @@ class Registry(BaseModel):
 
     def purpose(self, name: str) -> Purpose | None:
         """One purpose in force, or none of that name."""
-        return next((purpose for purpose in self.purposes if purpose.name == name), None)
+        return self._purposes_by_name.get(name)
+
+    @cached_property
+    def _purposes_by_name(self) -> dict[str, Purpose]:
+        # Asked for every grant that is recorded.
+        return {purpose.name: purpose for purpose in self.purposes}
 
     def notices_of(self, reference: str) -> tuple[Notice, ...]:
         """A notice in every language it exists in; none if it is unknown."""
         return tuple(notice for notice in self.notices if notice.reference == reference)
+
+    def with_ancestors(self, purpose: str) -> tuple[str, ...]:
+        """A purpose and all above it in the tree, from the purpose upwards."""
+        found = [purpose]
+        while (known := self.purpose(found[-1])) is not None and known.parent is not None:
+            found.append(known.parent)
+        return tuple(found)
 
     def with_descendants(self, purpose: str) -> tuple[str, ...]:
         """A purpose and all below it in the tree, sorted."""

@@ -10,7 +10,7 @@ from hanse_consent.law.registry_conditions import BasisListed, CategoriesClassif
 Breach = tuple[str, str]
 """What is wrong, without a full stop, and what to do."""
 
-_FLAGS = ("automated_decision", "sets_prices", "direct_marketing")
+_FLAGS = ("automated_decision", "sets_prices", "direct_marketing", "publishes")
 """What a purpose must not begin to do under the name that people agreed to."""
 _PERIODS = ("retention_days", "consent_lasts_days")
 """What must not grow."""

@@ -6,6 +6,7 @@ from types import MappingProxyType
 
 from hanse_consent.domain.moments import from_microseconds, to_microseconds
 from hanse_consent.errors import ConsentRefusal
+from hanse_consent.runs.checking import ProposalChecker
 from hanse_consent.runs.errors import (
     ProposalDiffersError,
     RunExpiredError,
@@ -28,12 +29,16 @@ class Approvals:
 
     Args:
         register: Where runs are kept.
+        checker: Holds an approved proposal against what is registered now.
         key: The service's own key.
         now: The service's clock.
     """
 
-    def __init__(self, register: RunRegister, *, key: SigningKey, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self, register: RunRegister, *, checker: ProposalChecker, key: SigningKey, now: Callable[[], datetime]
+    ) -> None:
         self._register = register
+        self._checker = checker
         self._key = key
         self._now = now
 
@@ -51,7 +56,7 @@ class Approvals:
                 f"Run {request.run} was submitted here with other terms than those named.",
                 "Changed terms are a new run with a new name.",
             )
-        _require_approved(here, at=issued_at)
+        self._require_approved(here, at=issued_at)
         state = here.state
         approval = RunApproval(
             partner=request.partner,
@@ -83,14 +88,23 @@ class Approvals:
             ConsentRefusal: As :meth:`issue`.
         """
         here = self._register.run(run, controller=controller)
-        _require_approved(here, at=at)
+        self._require_approved(here, at=at)
         return here.proposal
 
-
-def _require_approved(here: RunHere, *, at: datetime) -> None:
-    state = here.state.at(to_microseconds(at))
-    if state.stage is not RunStage.APPROVED:
-        raise _refusal(here.proposal.run, state)
+    def _require_approved(self, here: RunHere, *, at: datetime) -> None:
+        run, at_us = here.proposal.run, to_microseconds(at)
+        state = here.state.at(at_us)
+        if state.stage is not RunStage.APPROVED:
+            raise _refusal(run, state)
+        # What was allowed when the officers decided may be forbidden, or of high risk, by now.
+        checked = self._checker.checked(here.proposal, controller=here.controller, at_us=at_us)
+        if checked.findings:
+            cited = "; ".join(f"{finding.rule} ({finding.article}), {finding.what}" for finding in checked.findings[:3])
+            raise RunRefusedError(f"Run {run} may not go on: {cited}.", "Mend what is named and propose anew.")
+        if len(state.approved_by) < checked.officers_needed:
+            raise RunNotApprovedError(
+                f"Run {run} is of high risk by now, and one officer approved it.", "Propose it anew, for two officers."
+            )
 
 
 _OVER: Mapping[RunStage, tuple[type[ConsentRefusal], str, str]] = MappingProxyType(

@@ -52,6 +52,11 @@ class Proposals:
             raise ProposalInvalidError(
                 f"This is no proposal that can be decided on: {error.what}", error.mend
             ) from error
+        if centre not in {recipient.name for recipient in proposal.recipients}:
+            raise ProposalInvalidError(
+                f"The proposal does not name {centre}, which receives every sum, among its recipients.",
+                "Name it with its country, so that notices, agreements and transfers are held against it.",
+            )
         here = self._checker.controllers_of(proposal)
         if not here:
             raise NoControllerHereError(

@@ -1,5 +1,6 @@
 """Runs over HTTP: the centre submits, officers decide, vaults ask whether they may."""
 
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -21,10 +22,12 @@ from hanse_consent.runs.proposing import Proposals
 from hanse_consent.runs.register import PAGE_LIMIT, RunHere, RunRegister
 from hanse_consent.runs.standing import RunOutcome, RunReport
 from hanse_privacy.protocol.approval import ApprovalRequest, RunApproval
+from hanse_privacy.protocol.vocabulary import PartyName, RunId
 
 MAX_PROPOSAL_BYTES = 1024 * 1024
 MAX_DECISION_BYTES = 16 * 1024
 _PAGE = 50
+_RUN_ID = re.compile(r"[a-z][a-z0-9-]{0,80}")
 _SIGNED_BY = "hanse-party"
 """Header of a request that a party signed with its key; a person's has none."""
 
@@ -100,14 +103,14 @@ def _centre_routes(parts: RunParts, guards: RunGuards) -> APIRouter:
         return await run_in_threadpool(parts.proposals.submit, signed.body, centre=signed.party)
 
     @router.post("/runs/{run}/outcome", openapi_extra=_body(RunOutcome))
-    async def outcome(run: str, request: Request) -> RunReport:
+    async def outcome(run: RunId, request: Request) -> RunReport:
         """Record what became of the signing centre's run."""
         signed = await guards.party.authenticate(request, max_bytes=MAX_DECISION_BYTES)
         said = parse_body(RunOutcome, signed.body)
         return await run_in_threadpool(parts.proposals.record_outcome, run, centre=signed.party, outcome=said)
 
     @router.get("/runs/{run}/report")
-    async def report(run: str, request: Request) -> RunReport:
+    async def report(run: RunId, request: Request) -> RunReport:
         """Where the signing centre's run stands at every controller served here."""
         signed = await guards.party.authenticate(request, max_bytes=0)
         return await run_in_threadpool(parts.proposals.report, run, centre=signed.party)
@@ -119,7 +122,7 @@ def _officer_routes(parts: RunParts, guards: RunGuards) -> APIRouter:
     router = APIRouter()
 
     @router.get("/runs")
-    async def runs(request: Request, controller: str, after: str | None = None, limit: int = _PAGE) -> RunPage:
+    async def runs(request: Request, controller: PartyName, after: str | None = None, limit: int = _PAGE) -> RunPage:
         """List a controller's runs, the newest first."""
         officer = await guards.reads(request)
         officer.require_acts_for(controller)
@@ -131,14 +134,14 @@ def _officer_routes(parts: RunParts, guards: RunGuards) -> APIRouter:
         return RunPage(runs=tuple(map(RunSummary.of, found)), next=following)
 
     @router.get("/runs/{run}")
-    async def run(run: str, request: Request, controller: str) -> RunDetail:
+    async def run(run: RunId, request: Request, controller: PartyName) -> RunDetail:
         """Everything about one run at one controller."""
         officer = await guards.reads(request)
         officer.require_acts_for(controller)
         return RunDetail.of(await run_in_threadpool(parts.register.run, run, controller=controller))
 
     @router.post("/runs/{run}/decisions", openapi_extra=_body(DecisionBody))
-    async def decide(run: str, request: Request) -> RunDetail:
+    async def decide(run: RunId, request: Request) -> RunDetail:
         """Approve or refuse a run for one controller."""
         officer = await guards.decides(request)
         said = parse_body(DecisionBody, await read_body(request, max_bytes=MAX_DECISION_BYTES))
@@ -153,7 +156,7 @@ def _officer_routes(parts: RunParts, guards: RunGuards) -> APIRouter:
         return RunDetail.of(await run_in_threadpool(record))
 
     @router.post("/runs/{run}/revocations", openapi_extra=_body(RevocationBody))
-    async def revoke(run: str, request: Request) -> RunDetail:
+    async def revoke(run: RunId, request: Request) -> RunDetail:
         """Take an approval back: the next round is without this controller's customers."""
         officer = await guards.revokes(request)
         said = parse_body(RevocationBody, await read_body(request, max_bytes=MAX_DECISION_BYTES))
@@ -163,7 +166,7 @@ def _officer_routes(parts: RunParts, guards: RunGuards) -> APIRouter:
         return RunDetail.of(here)
 
     @router.post("/runs/{run}/anonymity-findings", openapi_extra=_body(AnonymityBody))
-    async def find_anonymous(run: str, request: Request) -> RunDetail:
+    async def find_anonymous(run: RunId, request: Request) -> RunDetail:
         """Find the run's released model anonymous, for one controller and until a date."""
         officer = await guards.signs_anonymity(request)
         said = parse_body(AnonymityBody, await read_body(request, max_bytes=MAX_DECISION_BYTES))
@@ -209,7 +212,7 @@ def _read_cursor(text: str | None) -> tuple[int, str] | None:
     if text is None:
         return None
     at, dot, run = text.partition(".")
-    if not (dot and run and at.isascii() and at.isdecimal() and len(at) <= 18):
+    if not (dot and _RUN_ID.fullmatch(run) and at.isascii() and at.isdecimal() and len(at) <= 18):
         raise BodyInvalidError("The list cannot go on after this place.", "Send the 'next' of the page before.")
     return int(at), run
 

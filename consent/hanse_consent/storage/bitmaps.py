@@ -35,6 +35,8 @@ from hanse_consent.storage.bitmap_leaves import Leaf, bitmap_of
 from hanse_consent.storage.feeds import Changes
 from hanse_privacy.errors import InvalidValueError
 
+_MAX_TOPICS = 512
+"""Topics held per controller; a league has about 20."""
 _MAX_LEAVES = 512
 """Conditions kept per controller; the one not asked about for longest goes first. A plan has about 30."""
 
@@ -206,6 +208,11 @@ class _ControllerCache:
             self._know(known.last, known.erased)
             self._position = known.position
         missing = topics - self._facts.keys()
+        if missing and len(self._facts) + len(missing) > _MAX_TOPICS:
+            # Whoever asks about ever other recipients gets slow answers and no more memory.
+            self._facts = {topic: facts for topic, facts in self._facts.items() if topic in topics}
+            kept = [condition for condition in self._leaves if condition.topic in self._facts]
+            self._leaves = OrderedDict((condition, self._leaves[condition]) for condition in kept)
         for topic in sorted(missing):
             self._facts[topic] = TopicFacts()
             self._facts[topic].put(self._feed.fact_rows(self._controller, topic))

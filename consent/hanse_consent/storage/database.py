@@ -11,6 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import Session, create_engine
 
 from hanse_consent.errors import StoreUnavailableError
+from hanse_consent.storage.errors import RoleTooPowerfulError
 from hanse_consent.storage.location import DatabaseLocation
 from hanse_consent.storage.migration import bring_up_to_date, require_newest
 
@@ -20,6 +21,7 @@ _SQLITE_PRAGMAS = (
     "PRAGMA journal_mode=WAL",
     "PRAGMA synchronous=FULL",
     "PRAGMA foreign_keys=ON",
+    "PRAGMA secure_delete=ON",  # what an erasure deletes is overwritten
     "PRAGMA cache_size=-65536",  # 64 MiB: pseudonyms are random, their index wants to stay in memory
     "PRAGMA wal_autocheckpoint=8000",  # of 4 KiB pages: a big batch is not copied twice in its own commit
 )
@@ -44,6 +46,7 @@ class Database:
     Raises:
         StoreUnavailableError: If it cannot be opened or is no consent store.
         SchemaVersionError: If its schema is newer than this program, or on PostgreSQL older.
+        RoleTooPowerfulError: If the PostgreSQL role is above row-level security.
     """
 
     def __init__(self, location: DatabaseLocation | Path) -> None:
@@ -62,6 +65,7 @@ class Database:
                 bring_up_to_date(self._writer)
             else:
                 require_newest(self._writer)
+                _require_ordinary_role(self._writer)
 
     @contextmanager
     def writing(self, *, controller: str | None = None) -> Iterator[Session]:
@@ -112,6 +116,18 @@ class Database:
                 session.connection().exec_driver_sql(_SCOPE, (controller, across))
             yield session
 
+    def forget_history(self) -> None:
+        """On SQLite, overwrite the write-ahead log, which holds what was just deleted; no reader is waited for long.
+
+        PostgreSQL keeps deleted rows until it vacuums, and in its own log and backups: see docs/postgresql.md.
+        """
+        if self.location.is_file:
+            with _reported(self.location.name), self._writer.connect() as connection:
+                raw = connection.connection.driver_connection
+                connection.rollback()
+                if raw is not None:
+                    raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
     def close(self) -> None:
         """Let go of the file or the server."""
         self._reader.dispose()
@@ -161,6 +177,19 @@ def _postgresql_engine(location: DatabaseLocation) -> Engine:
         pool_pre_ping=True,  # a server that was started anew has forgotten us
         connect_args={"options": _POSTGRESQL_OPTIONS, "connect_timeout": int(_WAIT_S)},
     )
+
+
+def _require_ordinary_role(engine: Engine) -> None:
+    """Refuse a role that row-level security does not bind."""
+    with engine.begin() as connection:
+        powerful = connection.exec_driver_sql(
+            "SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user"
+        ).scalar()
+    if powerful:
+        raise RoleTooPowerfulError(
+            "The service's PostgreSQL role is a superuser or bypasses row-level security.",
+            "Serve with an ordinary role, as docs/postgresql.md says; migrate with the owner's.",
+        )
 
 
 @contextmanager

@@ -1,21 +1,38 @@
-"""Who may be used, told by the database: one statement for the customers, and counts for the reasons."""
+"""Who may be used, told by the database.
+
+SQL tells of every fact of the topics that a plan reads what the plan's conditions can tell of it
+(:mod:`hanse_consent.storage.likeness`): one pass along each topic. The sets of the rules are then computed from these,
+one truth value per customer: customers by reason cost next to nothing beside the passes.
+"""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import reduce
 from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import func, select
+from sqlalchemy import BigInteger, ColumnElement, and_, cast, select
 from sqlmodel import Session
 
+from hanse_consent.decisions.facts import ERASURE
 from hanse_consent.decisions.plan import Plan
-from hanse_consent.decisions.sets import NOBODY, CustomerSet, topics_of, union
+from hanse_consent.decisions.sets import Complement, CustomerSet, Everyone, Having, Intersection, Nobody, Union
+from hanse_consent.domain.moments import NO_END
+from hanse_consent.storage.bulk import table_of
 from hanse_consent.storage.fetching import fetch
+from hanse_consent.storage.likeness import Likeness
 from hanse_consent.storage.names import NameNumbers
-from hanse_consent.storage.set_compiler import CountTerm, SetCompiler, notices_of, some_of_topic
+from hanse_consent.storage.stands import Stand
+from hanse_consent.storage.tables import Customer, FactRow
 
+_FACT = table_of(FactRow)
+_CUSTOMER = table_of(Customer)
 _NUMBER = np.dtype([("number", "<u4")])
+_LIKENESS = np.dtype([("likeness", "<i8")])
+
+_Customers = NDArray[np.bool_]
+"""One truth value per customer number, from 0, which nobody has."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,14 +52,7 @@ class Enumeration:
 
 
 def enumerate_plan(
-    session: Session,
-    plan: Plan,
-    *,
-    at_us: int,
-    controller_no: int,
-    position: int,
-    is_latest: bool,
-    names: NameNumbers,
+    session: Session, plan: Plan, *, at_us: int, stand: Stand, position: int, names: NameNumbers
 ) -> Enumeration:
     """Answer a plan from one controller's facts.
 
@@ -50,80 +60,118 @@ def enumerate_plan(
         session: One that reads; all its statements see the same moment.
         plan: The question made ready.
         at_us: The moment asked about, microseconds since 1970.
-        controller_no: The controller's number.
+        stand: How far the controller's record goes.
         position: Which facts count: those in force at this position.
-        is_latest: Whether no act stands after it.
         names: Numbers of topics and notices.
     """
-    by_code: dict[str, list[CustomerSet]] = {}
+    reading = _Reading(session, stand=stand, position=position, at_us=at_us, names=names)
+    reading.read(condition for exclusion in plan.exclusions for condition in conditions_of(exclusion.excluded))
+    eligible = reading.everyone.copy()
+    by_code: dict[str, _Customers] = {}
     for exclusion in plan.exclusions:
-        by_code.setdefault(exclusion.reason.code, []).append(exclusion.excluded)
-    codes = {code: union(sets) for code, sets in by_code.items()}
-    compiler = _compiler(
-        session,
-        codes.values(),
-        at_us=at_us,
-        controller_no=controller_no,
-        position=None if is_latest else position,
-        names=names,
-    )
-    eligible = compiler.normal_form(plan.eligible)
-    if eligible == NOBODY:
-        customers = np.empty(0, np.uint32)
-    else:
-        customers = fetch(session, compiler.members(eligible), _NUMBER, order=("number",))["number"]
+        excluded = reading.members(exclusion.excluded)
+        code = exclusion.reason.code
+        by_code[code] = by_code[code] | excluded if code in by_code else excluded
+        eligible &= ~excluded
     return Enumeration(
         position=position,
-        customers=customers,
-        excluded_by_reason=MappingProxyType(_counts(session, compiler, codes)),
+        customers=np.flatnonzero(eligible).astype(np.uint32),
+        excluded_by_reason=MappingProxyType(
+            {code: int(np.count_nonzero(excluded & reading.everyone)) for code, excluded in by_code.items()}
+        ),
     )
 
 
-def _compiler(
-    session: Session,
-    sets: Iterable[CustomerSet],
-    *,
-    at_us: int,
-    controller_no: int,
-    position: int | None,
-    names: NameNumbers,
-) -> SetCompiler:
-    read = tuple(sets)
-    topics = names.known(session, frozenset[str]().union(*map(topics_of, read)))
-    sizes = _sizes(session, controller_no, topics)
-    return SetCompiler(
-        controller_no=controller_no,
-        position=position,
-        at_us=at_us,
-        topic_numbers={topic: number for topic, number in topics.items() if sizes[topic]},
-        topic_sizes=sizes,
-        notice_numbers=names.known(session, frozenset[str]().union(*map(notices_of, read))),
-    )
+def conditions_of(of: CustomerSet) -> frozenset[Having]:
+    """Every condition in a set."""
+    match of:
+        case Having():
+            return frozenset({of})
+        case Complement(of=inner):
+            return conditions_of(inner)
+        case Union(of=parts) | Intersection(of=parts):
+            return frozenset[Having]().union(*map(conditions_of, parts))
+        case _:
+            return frozenset()
 
 
-def _sizes(session: Session, controller_no: int, topics: Mapping[str, int]) -> dict[str, int]:
-    if not topics:
-        return {}
-    counts = [
-        select(func.count()).select_from(some_of_topic(controller_no, number)).scalar_subquery()
-        for number in topics.values()
-    ]
-    return dict(zip(topics, session.connection().execute(select(*counts)).one(), strict=True))
+class _Reading:
+    """The customers that meet each condition, read from one controller's facts at one position."""
 
+    def __init__(self, session: Session, *, stand: Stand, position: int, at_us: int, names: NameNumbers) -> None:
+        self._session = session
+        self._stand = stand
+        self._position = position if position < stand.position else None
+        self._at_us = at_us
+        self._names = names
+        self._meeting: dict[Having, _Customers] = {}
+        self.everyone = self._everyone()
 
-def _counts(session: Session, compiler: SetCompiler, codes: Mapping[str, CustomerSet]) -> dict[str, int]:
-    """How many customers each set has; terms over the same topics are counted together."""
-    found = dict.fromkeys(codes, 0)
-    together: dict[frozenset[str], list[tuple[str, CountTerm]]] = {}
-    for code, of in codes.items():
-        for term in compiler.terms(compiler.normal_form(of)):
-            together.setdefault(term.topics, []).append((code, term))
-    connection = session.connection()
-    for topics, terms in together.items():
-        if topics:
-            values = list(connection.execute(compiler.counts(topics, [term for _, term in terms])).one())
-        else:
-            values = [connection.execute(compiler.everyone()).scalar_one()] * len(terms)
-        for (code, _), value in zip(terms, values, strict=True):
-            found[code] += value
-    return found
+    def read(self, conditions: Iterable[Having]) -> None:
+        """Read the facts that these conditions are about."""
+        by_topic: dict[str, set[Having]] = {}
+        for condition in conditions:
+            by_topic.setdefault(condition.topic, set()).add(condition)
+        numbers = self._names.known(self._session, by_topic)
+        notices = frozenset[str]().union(*(c.notices or () for held in by_topic.values() for c in held))
+        notice_numbers = self._names.known(self._session, notices)
+        for topic, held in by_topic.items():
+            if topic in numbers and topic != ERASURE:
+                self._read_topic(numbers[topic], held, notice_numbers)
+
+    def members(self, of: CustomerSet) -> _Customers:
+        """Those who belong to a set, among others that are not the controller's; not to be changed."""
+        match of:
+            case Everyone():
+                return self.everyone
+            case Nobody():
+                return self._nobody()
+            case Having():
+                # Nobody has a fact on a topic that was never heard of.
+                return self._meeting[of] if of in self._meeting else self._nobody()
+            case Complement(of=inner):
+                return ~self.members(inner)
+            case Union(of=parts):
+                return reduce(np.logical_or, map(self.members, parts), self._nobody())
+            case Intersection(of=parts):
+                return reduce(np.logical_and, map(self.members, parts), self.everyone)
+
+    def _read_topic(self, topic_no: int, conditions: Iterable[Having], notice_numbers: Mapping[str, int]) -> None:
+        likeness = Likeness(
+            conditions,
+            _FACT,
+            at_us=self._at_us,
+            notice_numbers=notice_numbers,
+            dialect=self._session.get_bind().dialect.name,
+        )
+        # 0 stands for no fact; customer and likeness travel as one number.
+        count = likeness.count + 1
+        packed = cast(_FACT.c.customer_no, BigInteger) * count + (likeness.number() + 1)
+        rows = fetch(self._session, select(packed).where(self._in_force(topic_no)), _LIKENESS, order=())["likeness"]
+        alike = np.zeros(len(self.everyone), dtype=np.min_scalar_type(count))
+        customers, likenesses = np.divmod(rows, count)
+        alike[customers] = likenesses
+        for condition in conditions:
+            self._meeting[condition] = np.concatenate([[False], likeness.met(condition)])[alike]
+
+    def _in_force(self, topic_no: int) -> ColumnElement[bool]:
+        own = and_(_FACT.c.controller_no == self._stand.controller_no, _FACT.c.topic_no == topic_no)
+        if self._position is None:
+            return and_(own, _FACT.c.until == NO_END)
+        return and_(own, _FACT.c.until > self._position, _FACT.c.since <= self._position)
+
+    def _everyone(self) -> _Customers:
+        everyone = np.ones(self._stand.customers + 1, dtype=np.bool_)
+        everyone[0] = False
+        others = []
+        if self._stand.erased:
+            others.append(_CUSTOMER.c.erased.is_not(None))
+        if self._position is not None:
+            others.append(_CUSTOMER.c.since > self._position)
+        for other in others:
+            query = select(_CUSTOMER.c.customer_no).where(_CUSTOMER.c.controller_no == self._stand.controller_no, other)
+            everyone[fetch(self._session, query, _NUMBER, order=())["number"]] = False
+        return everyone
+
+    def _nobody(self) -> _Customers:
+        return np.zeros(len(self.everyone), dtype=np.bool_)

@@ -12,6 +12,13 @@ class SchemaVersionError(HanseError):
     code = "SCHEMA_VERSION"
 
 
+class RoleTooPowerfulError(HanseError):
+    """The service's PostgreSQL role is above row-level security, which keeps controllers apart."""
+
+    code = "ROLE_TOO_POWERFUL"
+    exit_code = 2
+
+
 class CustomerErasedError(ConsentRefusal):
     """An act was said before its customer was erased; it cannot revive them."""
 

@@ -3,6 +3,8 @@
 from datetime import datetime
 from typing import Protocol
 
+from sqlmodel import Session
+
 from hanse_consent.domain.acts import ConsentAct
 from hanse_consent.domain.registry import Registry
 from hanse_consent.law.packs import LawPacks
@@ -27,3 +29,14 @@ class CheckRegistry(Protocol):
 
     def __call__(self, new: Registry, *, before: Registry, packs: LawPacks, at: datetime) -> None:
         """Raise where the new registry breaks a rule."""
+
+
+class BeforeForgetting(Protocol):
+    """What a higher room does in the transaction of an erasure, while the customer's key is still there."""
+
+    def __call__(self, session: Session, /, *, controller: str, number: int, pseudonym: bytes, key: bytes) -> object:
+        """Keep what can be kept of the customer without the key."""
+
+
+def nothing_kept(_session: Session, /, *, controller: str, number: int, pseudonym: bytes, key: bytes) -> None:
+    """For stores above which nothing was made from customers' keys."""

@@ -15,7 +15,7 @@ from hanse_consent.storage.customers import KEY_BYTES, Tombstones, forget, numbe
 from hanse_consent.storage.errors import CustomerErasedError
 from hanse_consent.storage.evidence import act_row, detail_row, earlier_acts, raise_key_reused, require_same
 from hanse_consent.storage.names import NameNumbers
-from hanse_consent.storage.ports import Checker
+from hanse_consent.storage.ports import BeforeForgetting, Checker
 from hanse_consent.storage.standing_facts import FactChanges, current_facts
 from hanse_consent.storage.stands import Stand, write_stand
 from hanse_consent.storage.tables import Customer, ProfileDetail, RecordedActRow
@@ -41,6 +41,7 @@ class Recording:
 
     Args:
         session: One that writes, scoped to the controller.
+        controller: Whose acts.
         stand: The controller's row, locked; moves on with the batch.
         checker: The law packs' verdict on each act.
         reach: Registry by which facts are drawn: with purposes that are no longer in force.
@@ -48,9 +49,11 @@ class Recording:
         recorded_us: The service's time.
         names: What is known of names' numbers.
         draw: Draws so many random bytes.
+        before_forgetting: Called with what an erasure is about to destroy.
     """
 
     session: Session
+    controller: str
     stand: Stand
     checker: Checker
     reach: Registry
@@ -58,6 +61,7 @@ class Recording:
     recorded_us: int
     names: NameNumbers
     draw: Callable[[int], bytes]
+    before_forgetting: BeforeForgetting
     added_names: dict[str, int] = field(default_factory=dict)
     """Numbers given to names: to be kept once the transaction is committed."""
     _effects: dict[int, ActEffect] = field(default_factory=dict)
@@ -122,7 +126,8 @@ class Recording:
         if self.stand.erased and unknown:
             erased = tombstones.erased_us(one.pseudonym for one in unknown)
             for one in unknown:
-                if to_microseconds(one.act.said_at) <= erased.get(one.pseudonym, -1):
+                erased_us = erased.get(one.pseudonym)
+                if erased_us is not None and to_microseconds(one.act.said_at) <= erased_us:
                     raise CustomerErasedError(
                         f"{one.place} was said before its customer asked to be erased.",
                         "Leave it out; only what the customer says from now on begins anew.",
@@ -232,6 +237,15 @@ class Recording:
         changes.write(self.session, notice_numbers=number)
 
     def _erase(self, one: _Fresh, customer_no: int, tombstones: Tombstones) -> None:
+        doomed = self.session.get(Customer, (self.stand.controller_no, customer_no))
+        if doomed is not None and doomed.key is not None:
+            self.before_forgetting(
+                self.session,
+                controller=self.controller,
+                number=customer_no,
+                pseudonym=one.pseudonym,
+                key=doomed.key,
+            )
         forget(self.session, controller_no=self.stand.controller_no, customer_no=customer_no, position=one.position)
         tombstones.put(one.pseudonym, erased_us=to_microseconds(one.act.said_at))
         self.stand.erased += 1

@@ -13,6 +13,7 @@ from hanse_consent.domain.registry import Registry
 from hanse_consent.storage.bulk import insert_rows
 from hanse_consent.storage.errors import RegistryVersionUnknownError
 from hanse_consent.storage.tables import RegistryDocument
+from hanse_privacy.protocol.vocabulary import Tier
 
 _KINDS = tuple(field for field in Registry.model_fields if field != "version")
 _NOTICES = "notices"
@@ -59,9 +60,12 @@ def read_registry(session: Session, version: int) -> RegistryVersion:
     query = select(RegistryDocument).where(RegistryDocument.version <= version).order_by(col(RegistryDocument.version))
     in_force: dict[str, dict[str, str]] = {kind: {} for kind in _KINDS}
     ended: dict[str, str] = {}
+    tiers: dict[str, dict[Tier, tuple[str, ...]]] = {}
     for row in session.exec(query):
         if row.document is not None:
             in_force[row.kind][row.name] = row.document
+            if row.kind == _PURPOSES:
+                tiers.setdefault(row.name, {}).update(Purpose.model_validate_json(row.document).data_categories)
             if row.kind == _PURPOSES:
                 ended.pop(row.name, None)
         else:
@@ -69,9 +73,17 @@ def read_registry(session: Session, version: int) -> RegistryVersion:
             if row.kind == _PURPOSES:
                 ended[row.name] = before
     registry = _registry(version, in_force)
-    if not ended:
-        return RegistryVersion(in_force=registry, ever=registry)
-    return RegistryVersion(in_force=registry, ever=_with_ended(version, in_force, ended))
+    ever = _with_ended(version, in_force, ended) if ended else registry
+    return RegistryVersion(in_force=registry, ever=_with_ended_tiers(ever, tiers))
+
+
+def _with_ended_tiers(registry: Registry, tiers: Mapping[str, Mapping[Tier, tuple[str, ...]]]) -> Registry:
+    """Every purpose with all tiers it ever had: grants at one that was taken away come back with it."""
+    purposes = tuple(
+        purpose.model_copy(update={"data_categories": {**tiers[purpose.name], **purpose.data_categories}})
+        for purpose in registry.purposes
+    )
+    return registry.model_copy(update={_PURPOSES: purposes})
 
 
 def _registry(version: int, documents: Mapping[str, Mapping[str, str]]) -> Registry:

@@ -11,7 +11,7 @@ from sqlmodel import Session
 
 from hanse_consent.decisions.facts import NOBODY_KNOWN, CustomerFacts
 from hanse_consent.decisions.plan import Plan
-from hanse_consent.domain.acts import ActReceipt, ConsentAct
+from hanse_consent.domain.acts import ActKind, ActReceipt, ConsentAct
 from hanse_consent.domain.moments import from_microseconds, to_microseconds
 from hanse_consent.domain.registry import Registry
 from hanse_consent.errors import MomentInFutureError
@@ -27,7 +27,7 @@ from hanse_consent.storage.evidence import RecordedAct, recorded_acts
 from hanse_consent.storage.feeds import Changes, CustomerNumbers, FactRows
 from hanse_consent.storage.members import Members, members
 from hanse_consent.storage.names import NameNumbers
-from hanse_consent.storage.ports import CheckRegistry, MakeChecker
+from hanse_consent.storage.ports import BeforeForgetting, CheckRegistry, MakeChecker, nothing_kept
 from hanse_consent.storage.recording import Recording
 from hanse_consent.storage.registry_log import (
     RegistryVersion,
@@ -62,6 +62,7 @@ class ConsentStore:
         make_checker: Makes what checks a batch of acts.
         check_registry: Checks what is to be registered.
         draw: Draws so many random bytes.
+        before_forgetting: Called in the transaction of an erasure with what it is about to destroy.
 
     Raises:
         StoreUnavailableError: From any method, if the database cannot be used; nothing was changed.
@@ -76,6 +77,7 @@ class ConsentStore:
         make_checker: MakeChecker = ActChecker,
         check_registry: CheckRegistry = check_by_packs,
         draw: Callable[[int], bytes] = secrets.token_bytes,
+        before_forgetting: BeforeForgetting = nothing_kept,
     ) -> None:
         self._database = database
         self._packs = packs
@@ -83,6 +85,7 @@ class ConsentStore:
         self._make_checker = make_checker
         self._check_registry = check_registry
         self._draw = draw
+        self._before_forgetting = before_forgetting
         self._names = NameNumbers()
         self._versions: dict[int, RegistryVersion] = {}
 
@@ -131,6 +134,7 @@ class ConsentStore:
             recorded_at = self._now()
             recording = Recording(
                 session=session,
+                controller=controller,
                 stand=stand,
                 checker=self._make_checker(registry=registry.in_force, packs=self._packs, recorded_at=recorded_at),
                 reach=registry.ever,
@@ -138,9 +142,12 @@ class ConsentStore:
                 recorded_us=to_microseconds(recorded_at),
                 names=self._names,
                 draw=self._draw,
+                before_forgetting=self._before_forgetting,
             )
             receipt = recording.record(acts)
         self._names.keep(recording.added_names)
+        if any(act.kind is ActKind.ERASURE for act in acts):
+            self._database.forget_history()
         return receipt
 
     def facts(self, controller: str, customer: str, *, position: int | None = None) -> KnownFacts:
@@ -215,15 +222,8 @@ class ConsentStore:
         controller = plan.question.controller
         with self._database.reading(controller=controller) as session:
             stand = read_stand(session, controller)
-            at = stand.at(position)
             return enumerate_plan(
-                session,
-                plan,
-                at_us=at_us,
-                controller_no=stand.controller_no,
-                position=at,
-                is_latest=at == stand.position,
-                names=self._names,
+                session, plan, at_us=at_us, stand=stand, position=stand.at(position), names=self._names
             )
 
     def members(self, controller: str, numbers: NDArray[np.uint32]) -> Members:

@@ -80,7 +80,7 @@ class CohortManifest(Document):
     count: _Count
     root: _Digest
     """Root of the tree over the members' leaves, sorted by leaf hash."""
-    excluded_by_reason: Mapping[_Reason, _Count]
+    excluded_by_reason: Mapping[_Reason, Annotated[int, Field(ge=0, le=2**40)]]
     """Customers that each reason excludes; one customer may be excluded for several."""
     previous: _Digest
     """Digest of the manifest issued before this one for the same run and partner, or ``NO_PREVIOUS``."""
@@ -116,8 +116,6 @@ class ReportOutcome(StrEnum):
 
     MATCH = "match"
     """Exactly those of the manifest's customers that the report says."""
-    NOT_COMPARABLE = "not-comparable"
-    """A customer of the manifest was erased meanwhile, key and leaf: only the counts could be compared."""
 
 
 class CohortReceipt(Document):

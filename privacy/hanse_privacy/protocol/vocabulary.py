@@ -31,4 +31,7 @@ class Tier(StrEnum):
     @property
     def rank(self) -> int:
         """Order of intensity: a grant at a tier covers that tier and those below it."""
-        return list(Tier).index(self)
+        return _RANKS[self]
+
+
+_RANKS = {tier: rank for rank, tier in enumerate(Tier)}

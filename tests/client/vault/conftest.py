@@ -247,10 +247,12 @@ class Trial:
         parameters = AdmitParameters(signed_proposal=signed or proposal.sign(self.centre))
         return self.ask(proposal, 0, node=node, parameters=parameters, **changes)
 
-    def admitted(self, draft: str = "churn", *, node: str = "north", **changes: Any) -> RunProposal:
+    def admitted(
+        self, draft: str = "churn", *, node: str = "north", approved: bool = True, **changes: Any
+    ) -> RunProposal:
         """A run that the vault has let in."""
         proposal = self.proposal(draft, **changes)
-        assert self.admit(proposal, node=node).outcome is Outcome.DONE
+        assert self.admit(proposal, node=node, approved=approved).outcome is Outcome.DONE
         return proposal
 
     def require_refused(self, answer: Answer, reason: str) -> None:

@@ -301,11 +301,11 @@ class TestConsentService:
             return http(recorded[0])
 
         impostor.answer = once
-        small = trial.admitted()
+        small = trial.admitted(approved=False)
         self.require_no_round(trial, small, "COHORT_TOO_SMALL")
         # Said once: the run is over here, so that nobody learns by asking when a customer comes or goes.
         self.require_no_round(trial, small, "RUN_ENDED")
-        self.require_no_round(trial, trial.admitted(), "CONSENT_ANSWER_INVALID")
+        self.require_no_round(trial, trial.admitted(approved=False), "CONSENT_ANSWER_INVALID")
 
     def test_strangers_do_not_fill_a_cohort(self, trial, impostor) -> None:
         strangers = tuple(f"{number:032x}" for number in range(1000))
@@ -317,7 +317,7 @@ class TestConsentService:
                 position=position_seen(trial),
             )
         )
-        words = self.require_no_round(trial, trial.admitted(), "COHORT_TOO_SMALL")
+        words = self.require_no_round(trial, trial.admitted(approved=False), "COHORT_TOO_SMALL")
         assert "49" not in words
         asked = [question["nonce"] for question in impostor.asked]
         assert len(set(asked)) == len(asked)

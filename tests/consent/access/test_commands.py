@@ -24,7 +24,9 @@ def run(sqlite_room):
 
     app = typer.Typer()
     app.add_typer(account_commands(open_transactions), name="account")
-    app.add_typer(node_commands(open_transactions), name="node")
+    app.add_typer(
+        node_commands(open_transactions, known_nodes=lambda _config: frozenset({"aurora", "borealis"})), name="node"
+    )
 
     def call(*arguments: str, given: str = ""):
         outcome = CliRunner().invoke(app, [*arguments, "--config", "consent.toml"], input=given)

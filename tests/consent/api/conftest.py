@@ -13,9 +13,9 @@ from typer.testing import CliRunner
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from installed_service import RunningService, server_is_there, served_database, start
+from installed_service import RunningService, served_database, server_is_there, start
 from league_files import LeagueFolder, lay_out
-from speakers import Node, Person
+from speakers import Node, Person, act
 
 from hanse_consent.commands import app
 
@@ -132,8 +132,6 @@ def known(node: Node) -> Callable[..., str]:
     """Make a customer of alster who said something: a grant, or what is named."""
 
     def make(*changes: dict[str, Any]) -> str:
-        from speakers import act
-
         customer = node.customer()
         acts = [act(customer=customer, **one) for one in changes or ({},)]
         assert node.record(*acts).status_code == 200

@@ -19,7 +19,7 @@ _READY = "is ready on "
 
 def hanse(*arguments: str, said: str = "") -> subprocess.CompletedProcess[str]:
     """Run ``hanse consent …`` to its end."""
-    return subprocess.run(  # noqa: S603 - the program under test
+    return subprocess.run(
         [_HANSE, "consent", *arguments], input=said, capture_output=True, text=True, timeout=60, check=False
     )
 
@@ -52,7 +52,7 @@ def start(folder: LeagueFolder, *options: str) -> RunningService:
     """Start the installed service and wait until it says that it is ready."""
     log = folder.path / f"log-{secrets.token_hex(4)}.txt"
     with log.open("wb") as output:
-        process = subprocess.Popen(  # noqa: S603 - the program under test
+        process = subprocess.Popen(
             [_HANSE, "consent", "serve", "--config", str(folder.config), *options],
             stdout=output,
             stderr=subprocess.STDOUT,

@@ -153,7 +153,7 @@ class Person(Speaker):
         return f"/v1/{name}?controller={self.controller}"
 
     def headers(self, method: str, path: str, body: bytes) -> dict[str, str]:
-        return {"authorization": f"Bearer {self.token}"}
+        return {"authorization": f"Bearer {self.token}"} if self.token else {}
 
     def sign_in(self, name: str, password: str) -> httpx.Response:
         answer = self.http.post("/v1/sessions", json={"name": name, "password": password})

@@ -25,7 +25,10 @@ REFUSED = {
         "acts.1",
     ),
     "one gesture for a purpose and a separate consent": (
-        [act(purpose=HEALTH, interaction="click-2"), separate("sensitive-category", HEALTH_DATA, interaction="click-2")],
+        [
+            act(purpose=HEALTH, interaction="click-2"),
+            separate("sensitive-category", HEALTH_DATA, interaction="click-2"),
+        ],
         422,
         "BUNDLED_CONSENT",
         "acts.1",

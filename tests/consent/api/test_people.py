@@ -84,12 +84,9 @@ def test_no_session_no_answer(service: RunningService, node: Node) -> None:
         assert refused.headers["cache-control"] == "no-store"
 
 
-@pytest.mark.parametrize("token", ["", "x", "x" * 500, "a b", "é"])
-def test_tokens_that_are_none(service: RunningService, token: str) -> None:
-    person = Person(service=service, token=token)
-    answer = person.http.get(
-        "/v1/sessions/current", headers=[(b"authorization", b"Bearer " + token.encode("latin-1"))]
-    )
+@pytest.mark.parametrize("credentials", [b"Bearer", b"Bearer x", b"Bearer " + b"x" * 500, b"Bearer a b", b"Basic \xe9"])
+def test_tokens_that_are_none(service: RunningService, credentials: bytes) -> None:
+    answer = Person(service=service).http.get("/v1/sessions/current", headers=[(b"authorization", credentials)])
     problem(answer, 401, "SESSION_INVALID")
 
 
@@ -176,7 +173,7 @@ def test_a_look_that_is_refused_for_its_form_is_none(people: dict[str, Person]) 
 )
 def test_look_ups_that_cannot_be_listed(people: dict[str, Person], query: str) -> None:
     answer = people["anja"].get(f"/v1/look-ups?{query}")
-    assert answer.status_code in (200, 422), answer.text
+    assert answer.status_code in (200, 400), answer.text
 
 
 def test_accounts_are_added_with_care(service: RunningService) -> None:

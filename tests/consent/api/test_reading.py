@@ -56,8 +56,8 @@ def test_notices_come_in_pages_that_keep_languages_together(anybody: Speaker) ->
         {("later", "en")},
         {("statistics", "en"), ("statistics", "de")},
     ]
-    problem(anybody.get("/v1/notices?limit=0"), 422, "REQUEST_INVALID")
-    problem(anybody.get("/v1/notices?after=%00"), 422, "REQUEST_INVALID")
+    problem(anybody.get("/v1/notices?limit=0"), 400, "REQUEST_INVALID")
+    problem(anybody.get("/v1/notices?after=%00"), 400, "REQUEST_INVALID")
 
 
 def test_unknown_addresses_and_methods(anybody: Speaker) -> None:

@@ -10,11 +10,11 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from starlette.requests import Request
 
+from hanse_consent.api.problems import answer_with_problems
 from hanse_consent.client import ConsentClient
 from hanse_consent.cohorts.routes import MAX_REPORT_BYTES, cohort_routes
 from hanse_consent.errors import ConsentRefusedError
 from hanse_consent.exchange import Answer, Exchange
-from hanse_consent.api.problems import answer_with_problems
 from hanse_privacy.identity import SigningKey
 from hanse_privacy.protocol.manifest import MAXIMUM_COHORT, ReportOutcome
 from hanse_privacy.protocol.signed_request import HttpRequest, read_claim, sign_request, verify_request
@@ -24,7 +24,7 @@ NORTH = SigningKey.generate()
 
 @dataclass(frozen=True)
 class Proved:
-    partner: str
+    party: str
     body: bytes
 
 

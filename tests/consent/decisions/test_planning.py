@@ -22,13 +22,15 @@ from lawful_world import (
 
 from hanse_consent.decisions import decide as decide_module
 from hanse_consent.decisions.decide import Decider
-from hanse_consent.decisions.facts import NOBODY_KNOWN, CustomerFacts, Fact, FactState, consent_topic
+from hanse_consent.decisions.facts import NOBODY_KNOWN, CustomerFacts, Fact, FactState, consent_topic, facts_of
 from hanse_consent.decisions.plan import Plan
 from hanse_consent.decisions.planning import make_plan
 from hanse_consent.decisions.question import Question
 from hanse_consent.decisions.sets import EVERYONE
+from hanse_consent.domain.acts import ActKind, ConsentAct
 from hanse_consent.domain.moments import NO_END, to_microseconds
 from hanse_consent.domain.parties import AgreementRole, AssessmentKind, PresumedCustomer
+from hanse_consent.domain.purposes import LegalBasis
 from hanse_consent.domain.registry import Registry
 from hanse_consent.law.packs import load_shipped_packs
 from hanse_privacy.protocol.vocabulary import Tier
@@ -251,3 +253,19 @@ def test_before_the_first_rules_nobody_may_be_used() -> None:
     )
     assert [exclusion.reason.code for exclusion in plan.exclusions] == ["NO_RULES_IN_FORCE"]
     assert Decider(plan).reasons(CustomerFacts(by_topic=world.facts), plan.from_us)
+
+
+def test_an_objection_reaches_purposes_that_are_registered_later() -> None:
+    world = lawful_world("DE")
+    offered = world.registry.purposes[0].model_copy(
+        update={"direct_marketing": True, "legal_basis": {"gdpr": LegalBasis.LEGITIMATE_INTERESTS}}
+    )
+    later = offered.model_copy(update={"name": "new-offers", "parent": offered.name})
+    for said in (offered.name, None):
+        act = ConsentAct(kind=ActKind.OBJECTION, customer="ab" * 16, said_at=NOW, key="o", purpose=said)
+        facts = facts_of(act, registry=world.registry, recorded_us=to_microseconds(NOW))
+        registry = world.registry.model_copy(update={"purposes": (offered, later)})
+        question = world.question.model_copy(update={"purpose": later.name, "league_run": False})
+        plan = make_plan(question, registry=registry, packs=load_shipped_packs(), at=NOW)
+        reasons = Decider(plan).reasons(CustomerFacts(by_topic=facts), to_microseconds(NOW))
+        assert "G-21" in {reason.rule for reason in reasons}

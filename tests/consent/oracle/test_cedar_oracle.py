@@ -21,6 +21,7 @@ LEAST_HITS = 20
 
 NAMED = frozenset(re.findall(r'@id\("([GHP]-[^"]+)"\)', POLICIES.read_text()))
 
+
 def decided(of: list[Case]) -> list[frozenset[str]]:
     """Per case the ids of the rules that exclude the customer, as the decisions say."""
     packs = load_shipped_packs()

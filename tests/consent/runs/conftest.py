@@ -160,7 +160,7 @@ class Service:
         checker = ProposalChecker(registry=lambda: self.registry, packs=self.packs, approval_lasts=self.approval_lasts)
         self.proposals = Proposals(self.register, checker=checker, centres={"centre": CENTRE.public})
         self.decisions = Decisions(self.register, checker=checker)
-        self.approvals = Approvals(self.register, key=SERVICE, now=clock)
+        self.approvals = Approvals(self.register, checker=checker, key=SERVICE, now=clock)
 
     def submit(self, asked: RunProposal) -> Any:
         return self.proposals.submit(asked.sign(CENTRE), centre="centre")

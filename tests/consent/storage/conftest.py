@@ -24,7 +24,7 @@ from hanse_privacy.protocol.vocabulary import Tier
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from sayings import NOON, SERVER  # noqa: E402
+from sayings import NOON, SERVER
 
 
 @dataclass

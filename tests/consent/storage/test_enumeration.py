@@ -1,7 +1,7 @@
 """SQL tells the same customers as the test of one customer, for any facts, any set and any position."""
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -83,17 +83,48 @@ def build(database: Database, store: ConsentStore, seed: int) -> World:
             ends = [*cuts[1:], NO_END]
             history[topic, number] = [(a, b, random_fact(source)) for a, b in zip(cuts, ends, strict=True)]
     rows = [
-        (1, numbers[topic], number, until, since, int(fact.state), fact.explicit, fact.tier_rank,
-         numbers[fact.notice] if fact.notice else None, 0, fact.until_us, fact.country, fact.born_on)
+        (
+            1,
+            numbers[topic],
+            number,
+            until,
+            since,
+            int(fact.state),
+            fact.explicit,
+            fact.tier_rank,
+            numbers[fact.notice] if fact.notice else None,
+            0,
+            fact.until_us,
+            fact.country,
+            fact.born_on,
+        )
         for (topic, number), intervals in history.items()
         for since, until, fact in intervals
-    ]  # fmt: skip
+    ]
     rows += [
-        (1, numbers[ERASURE], number, NO_END, position, int(FactState.IN_FORCE), False, None, None, 0, NO_END, None, None)
+        (
+            1,
+            numbers[ERASURE],
+            number,
+            NO_END,
+            position,
+            int(FactState.IN_FORCE),
+            False,
+            None,
+            None,
+            0,
+            NO_END,
+            None,
+            None,
+        )
         for number, position in erased.items()
-    ]  # fmt: skip
+    ]
     with database.writing_across_controllers() as session:
-        session.add(ControllerStand(controller_no=1, controller="alster", position=LAST, customers=CUSTOMERS, erased=len(erased)))  # fmt: skip
+        session.add(
+            ControllerStand(
+                controller_no=1, controller="alster", position=LAST, customers=CUSTOMERS, erased=len(erased)
+            )
+        )
         session.add_all(NumberedName(number=number, name=name) for name, number in numbers.items())
         session.flush()
         insert_rows(
@@ -179,6 +210,6 @@ def test_sql_equals_the_test_of_one_customer(world, excluded, position, at_us):
 
 def test_an_unknown_controller_has_nobody(world):
     plan = plan_of([Complement(Having(topic="consent/a"))])
-    other = Plan(**{**{f: getattr(plan, f) for f in plan.__slots__}, "question": plan.question.model_copy(update={"controller": "elbe"})})  # fmt: skip
+    other = replace(plan, question=plan.question.model_copy(update={"controller": "elbe"}))
     found = world.store.eligible(other, at_us=0)
     assert (found.position, found.customers.tolist(), dict(found.excluded_by_reason)) == (0, [], {"FIRST": 0})

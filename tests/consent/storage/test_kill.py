@@ -7,10 +7,10 @@ import time
 from pathlib import Path
 
 import pytest
+from sayings import pseudonym
 
 from hanse_consent.decisions.facts import FactState
 from hanse_consent.storage.database import Database
-from sayings import pseudonym
 
 WRITER = Path(__file__).parent / "writer_process.py"
 BATCH = 3

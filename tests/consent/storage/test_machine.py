@@ -228,6 +228,7 @@ def test_store_equals_the_model(location, registry, clock, open_store, emptied, 
             max_examples=count if location.is_file else count // 3,
             stateful_step_count=6,
             deadline=None,
+            database=None,
             suppress_health_check=list(HealthCheck),
         ),
     )

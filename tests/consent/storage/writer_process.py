@@ -7,15 +7,15 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from conftest import Clock, accept_registry  # noqa: E402
-from sayings import say  # noqa: E402
+from conftest import Clock, accept_registry
+from sayings import say
 
-from hanse_consent.domain.acts import ActKind  # noqa: E402
-from hanse_consent.law.packs import load_shipped_packs  # noqa: E402
-from hanse_consent.storage import recording, standing_facts  # noqa: E402
-from hanse_consent.storage.database import Database  # noqa: E402
-from hanse_consent.storage.location import DatabaseLocation  # noqa: E402
-from hanse_consent.storage.store import ConsentStore  # noqa: E402
+from hanse_consent.domain.acts import ActKind
+from hanse_consent.law.packs import load_shipped_packs
+from hanse_consent.storage import recording, standing_facts
+from hanse_consent.storage.database import Database
+from hanse_consent.storage.location import DatabaseLocation
+from hanse_consent.storage.store import ConsentStore
 
 POINTS = {
     "before the acts": (recording, "insert_rows"),
@@ -44,7 +44,8 @@ def main() -> None:
         receipt = store.record(
             "alster", [say(customer=begin + number), say(customer=5), say(ActKind.WITHDRAWAL, customer=begin + number)]
         )
-        print(receipt.position, flush=True)
+        sys.stdout.write(f"{receipt.position}\n")
+        sys.stdout.flush()
 
 
 def die() -> None:

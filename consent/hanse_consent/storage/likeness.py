@@ -1,0 +1,136 @@
+"""What the conditions of a plan can tell of a fact, as one small number that SQL gives it.
+
+Of a fact on a topic they read little: its state, whether it has ended, whether its tier is below two, which of thirty
+countries it names. The number has one digit for each property that any of them reads. Facts of the same number meet
+the same conditions; so each condition is decided once per number, not once per fact.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import ColumnElement, FromClause, Integer, case, func, literal
+
+from hanse_consent.decisions.facts import FactState
+from hanse_consent.decisions.sets import Having
+
+_STATES = max(FactState) + 1
+_BETWEEN = " "  # countries have two letters, so none is found across two others
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Property:
+    """What some of the conditions read.
+
+    Args:
+        digit: SQL that gives a fact its digit.
+        met: Per condition that reads it, the digits of facts that it accepts, as one truth value for each digit.
+        base: Every digit is smaller.
+    """
+
+    digit: ColumnElement[int]
+    met: Mapping[Having, NDArray[np.bool_]]
+    base: int
+
+
+class Likeness:
+    """Numbers the facts of one topic.
+
+    Args:
+        conditions: All on one topic.
+        fact: The table of facts.
+        at_us: The moment asked about, microseconds since 1970.
+        notice_numbers: Number of every notice that any fact names.
+        dialect: Of SQL, by its name.
+    """
+
+    def __init__(
+        self,
+        conditions: Iterable[Having],
+        fact: FromClause,
+        *,
+        at_us: int,
+        notice_numbers: Mapping[str, int],
+        dialect: str,
+    ) -> None:
+        self._conditions = tuple(conditions)
+        self._fact = fact
+        self._at_us = at_us
+        self._notice_numbers = notice_numbers
+        self._find = func.instr if dialect == "sqlite" else func.strpos
+        self._properties = tuple(one for one in self._all() if one.met)
+        self.count = int(np.prod([one.base for one in self._properties], dtype=np.int64))
+        """Every number is smaller."""
+
+    def number(self) -> ColumnElement[int]:
+        """SQL that gives a fact its number, from 0."""
+        number: ColumnElement[int] = literal(0)
+        for one in self._properties:
+            number = number * one.base + one.digit
+        return number
+
+    def met(self, condition: Having) -> NDArray[np.bool_]:
+        """Per number, whether a fact of that number meets a condition, one of those named at first."""
+        met = np.ones(1, dtype=np.bool_)
+        for one in self._properties:
+            accepted = one.met.get(condition, np.ones(one.base, dtype=np.bool_))
+            met = np.logical_and.outer(met, accepted).ravel()
+        return met
+
+    def _all(self) -> Iterator[_Property]:
+        yield self._states()
+        yield self._yes_or_no(self._fact.c.explicit.is_(True), {c: c.explicit for c in self._conditions})
+        yield self._yes_or_no(self._fact.c.until_us <= self._at_us, {c: c.ended for c in self._conditions})
+        yield self._limits(self._fact.c.tier_rank, {c: c.below_tier for c in self._conditions}, below=True)
+        # Later than a day is not below the next one.
+        after = {c: c.born_after + 1 if c.born_after is not None else None for c in self._conditions}
+        yield self._limits(self._fact.c.born_on, after, below=False)
+        yield self._notices()
+        yield self._countries()
+
+    def _states(self) -> _Property:
+        met = {
+            c: np.isin(np.arange(_STATES), sorted(map(int, c.states))) for c in self._conditions if c.states is not None
+        }
+        return _Property(digit=self._fact.c.state, met=met, base=_STATES)
+
+    def _yes_or_no(self, test: ColumnElement[bool], wanted: Mapping[Having, bool | None]) -> _Property:
+        met = {c: np.array([False, True]) == yes for c, yes in wanted.items() if yes is not None}
+        return _Property(digit=case((test, 1), else_=0), met=met, base=2)
+
+    def _limits(self, column: ColumnElement[Any], limits: Mapping[Having, int | None], *, below: bool) -> _Property:
+        """Digit 0 for no value, then one more for each limit that the value is not below."""
+        ordered = sorted({limit for limit in limits.values() if limit is not None})
+        digit = case(
+            (column.is_(None), 0), *((column < limit, n) for n, limit in enumerate(ordered, 1)), else_=1 + len(ordered)
+        )
+        digits = np.arange(2 + len(ordered))
+        met = {
+            c: (digits > 0) & ((digits <= 1 + ordered.index(limit)) == below)
+            for c, limit in limits.items()
+            if limit is not None
+        }
+        return _Property(digit=digit, met=met, base=len(digits))
+
+    def _notices(self) -> _Property:
+        named = {
+            c: sorted(self._notice_numbers[notice] for notice in c.notices if notice in self._notice_numbers)
+            for c in self._conditions
+            if c.notices is not None
+        }
+        last = max((number for numbers in named.values() for number in numbers), default=0)
+        column = self._fact.c.notice_no
+        met = {c: np.isin(np.arange(last + 1), numbers) for c, numbers in named.items()}
+        return _Property(digit=case((column <= last, column), else_=0), met=met, base=last + 1)
+
+    def _countries(self) -> _Property:
+        named = {c: c.countries for c in self._conditions if c.countries is not None}
+        ordered = sorted(frozenset[str]().union(*named.values()))
+        # Where in the text a country is found tells which one it is; nowhere is 0.
+        step = len("XX" + _BETWEEN)
+        place = self._find(literal(_BETWEEN.join(ordered)), self._fact.c.country, type_=Integer)
+        digit = func.coalesce((place + (step - 1)) // step, 0)
+        met = {c: np.array([False, *(one in countries for one in ordered)]) for c, countries in named.items()}
+        return _Property(digit=digit, met=met, base=1 + len(ordered))
