@@ -1,6 +1,8 @@
 """Acts and questions as partners write them, for tests of the room's edge."""
 
+import os
 import secrets
+import socket
 from collections.abc import Callable
 from datetime import UTC, datetime
 
@@ -9,6 +11,21 @@ import pytest
 from hanse_consent.domain.acts import ActKind, ConsentAct
 from hanse_privacy.protocol.manifest import CohortRequest
 from hanse_privacy.protocol.vocabulary import Tier
+
+SERVER = ("127.0.0.1", 5432)
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> None:
+    """Tests that need a PostgreSQL server: a user's machine may skip them, continuous integration may not."""
+    try:
+        with socket.create_connection(SERVER, timeout=2):
+            return
+    except OSError:
+        if os.environ.get("HANSE_REQUIRE_POSTGRESQL") == "1":
+            pytest.fail("no PostgreSQL server answers at 127.0.0.1:5432")
+        pytest.skip("no PostgreSQL server at 127.0.0.1:5432")
+
 
 NOON = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
 

@@ -136,7 +136,7 @@ def _doors(parts: ServiceParts) -> _Doors:
     sessions = Sessions(parts.database, now=parts.now, lifetime=SessionLifetime())
     people = People(sessions, limits=parts.limits, clock=monotonic)
     suspensions = Suspensions(parts.database, now=parts.now, clock=monotonic)
-    keys = PartyKeys(store=parts.store, centre=parts.configuration.centre)
+    keys = PartyKeys(store=parts.store, centre=parts.configuration.centre, clock=monotonic)
     nodes = NodeAuthenticator(
         key_of=keys.key_of,
         memory=parts.memory,

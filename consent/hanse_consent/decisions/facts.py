@@ -54,6 +54,7 @@ class FactState(IntEnum):
 
 
 _ADULT = -(2**31)
+_DAY_US = timedelta(days=1) // timedelta(microseconds=1)
 _PROTECTIVE = frozenset({FactState.WITHDRAWN, FactState.REFUSED, FactState.IN_FORCE})
 
 
@@ -155,7 +156,7 @@ def _grant(act: ConsentAct, *, registry: Registry, effective_us: int) -> dict[st
     purpose = registry.purpose(str(act.purpose))
     until_us = to_microseconds(act.ends_at) if act.ends_at is not None else NO_END
     if purpose is not None:
-        until_us = min(until_us, effective_us + timedelta(days=purpose.consent_lasts_days) // timedelta(microseconds=1))
+        until_us = min(until_us, effective_us + purpose.consent_lasts_days * _DAY_US)
     fact = Fact(
         state=FactState.GIVEN,
         effective_us=effective_us,

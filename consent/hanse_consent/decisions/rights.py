@@ -41,10 +41,15 @@ def objection(condition: Objection, situation: Situation) -> CustomerSet:
     marketing = situation.purpose is not None and situation.purpose.direct_marketing
     if not marketing and situation.basis not in condition.bases:
         return NOBODY
-    # Above it in the tree, and everything: an objection outlasts the purposes there were when it was made.
+    # An objection outlasts the purposes there were when it was made: where nothing was said about the purpose itself,
+    # what was said about the next above it counts, and last what was said about all.
     lineage = situation.registry.with_ancestors(situation.question.purpose)
-    topics = (*map(objection_topic, lineage), OBJECTION_TO_ALL)
-    return union(Having(topic=topic, states=_STANDS) for topic in topics)
+    objecting: CustomerSet = Having(topic=OBJECTION_TO_ALL, states=_STANDS)
+    for name in reversed(lineage):
+        own = objection_topic(name)
+        silent = complement(Having(topic=own))
+        objecting = union([Having(topic=own, states=_STANDS), intersection([silent, objecting])])
+    return objecting
 
 
 def automated_opt_out(condition: AutomatedOptOut, situation: Situation) -> CustomerSet:

@@ -163,7 +163,7 @@ class _Reading:
     def _everyone(self) -> _Customers:
         everyone = np.ones(self._stand.customers + 1, dtype=np.bool_)
         everyone[0] = False
-        others = []
+        others: list[ColumnElement[bool]] = []
         if self._stand.erased:
             others.append(_CUSTOMER.c.erased.is_not(None))
         if self._position is not None:

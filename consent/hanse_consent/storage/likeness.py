@@ -66,10 +66,10 @@ class Likeness:
 
     def number(self) -> ColumnElement[int]:
         """SQL that gives a fact its number, from 0."""
-        number: ColumnElement[int] = literal(0)
+        number: ColumnElement[int] | None = None
         for one in self._properties:
-            number = number * one.base + one.digit
-        return number
+            number = one.digit if number is None else number * one.base + one.digit
+        return literal(0) if number is None else number
 
     def met(self, condition: Having) -> NDArray[np.bool_]:
         """Per number, whether a fact of that number meets a condition, one of those named at first."""

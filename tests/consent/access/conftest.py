@@ -125,15 +125,9 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[URL]:
     if request.param == "sqlite":
         yield URL.create("sqlite", database=str(tmp_path / "consent.sqlite"))
         return
-    try:
-        database = _postgresql_database()
-        found = database.__enter__()
-    except psycopg.OperationalError:
-        pytest.skip("there is no PostgreSQL server on this machine")
-    try:
+    request.getfixturevalue("postgresql")
+    with _postgresql_database() as found:
         yield found
-    finally:
-        database.__exit__(None, None, None)
 
 
 @pytest.fixture

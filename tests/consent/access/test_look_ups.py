@@ -151,16 +151,6 @@ def test_look_ups_of_many_threads_are_all_recorded_in_fewer_transactions(room) -
     assert count < 64
 
 
-def test_a_look_up_in_the_caller_s_transaction_stands_or_falls_with_it(room) -> None:
-    with pytest.raises(RuntimeError), room.transactions.writing(controller="aurora") as session:
-        room.look_ups.record_in(session, [look_up()])
-        raise RuntimeError
-    assert room.look_ups.page("aurora").look_ups == ()
-    with room.transactions.writing(controller="aurora") as session:
-        room.look_ups.record_in(session, [look_up()])
-    assert len(room.look_ups.page("aurora").look_ups) == 1
-
-
 @given(st.binary(min_size=16, max_size=16), st.sampled_from(["", " ", "-", ":", "\u00a0"]), st.booleans())
 def test_a_reason_never_holds_a_pseudonym(raw: bytes, between: str, upper: bool) -> None:
     text = between.join(raw.hex()[n : n + 4] for n in range(0, 32, 4))

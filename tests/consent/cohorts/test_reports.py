@@ -46,7 +46,7 @@ def test_what_the_manifest_names_is_accepted(room) -> None:
     assert outcomes(room) == [("match", "")]
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(st.sets(st.sampled_from([1, 2, 3, 5, 8, 13])), st.integers(0, 2**32))
 def test_customers_without_rows_may_be_absent(room, pseudonyms, absent: set[int], nonce: int) -> None:
     cohort = room.cohort(nonce=f"{nonce:032x}")

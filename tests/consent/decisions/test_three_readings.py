@@ -33,7 +33,7 @@ CUSTOMERS_EACH = 12
 OFTEN = 100
 ASKED_OF_DATABASE = 1 if os.environ.get("HANSE_THOROUGH") == "1" else 25
 """Every world goes through bitmaps; every so manieth through the database, which takes 200 ms to read a plan."""
-SERVER = os.environ.get("HANSE_TEST_POSTGRESQL", "postgresql://postgres@127.0.0.1:5432")
+SERVER = "postgresql://postgres@127.0.0.1:5432"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,19 +77,15 @@ def asked() -> list[Asked]:
 
 def _postgresql() -> Iterator[DatabaseLocation]:
     name = f"hanse_test_{secrets.token_hex(6)}"
-    try:
-        admin = psycopg.connect(f"{SERVER}/postgres", autocommit=True, connect_timeout=3)
-    except psycopg.OperationalError:
-        if os.environ.get("HANSE_REQUIRE_POSTGRESQL") == "1":
-            raise
-        pytest.skip("No PostgreSQL answers here; set HANSE_TEST_POSTGRESQL to try one.")
-    with admin:
-        admin.execute(f"CREATE DATABASE {name}")
-    location = DatabaseLocation.parse(f"{SERVER}/{name}")
+    with psycopg.connect(f"{SERVER}/postgres", autocommit=True) as admin:
+        admin.execute(f"CREATE ROLE {name} LOGIN NOSUPERUSER NOBYPASSRLS")
+        admin.execute(f"CREATE DATABASE {name} OWNER {name}")
+    location = DatabaseLocation.parse(f"postgresql://{name}@127.0.0.1:5432/{name}")
     migrate(location)
     yield location
     with psycopg.connect(f"{SERVER}/postgres", autocommit=True) as last:
         last.execute(f"DROP DATABASE {name} WITH (FORCE)")
+        last.execute(f"DROP ROLE {name}")
 
 
 def _filled(location: DatabaseLocation, asked: Sequence[Asked]) -> Iterator[ConsentStore]:
@@ -105,7 +101,7 @@ def in_sqlite(tmp_path: Path, asked: list[Asked]) -> Iterator[ConsentStore]:
 
 
 @pytest.fixture
-def in_postgresql(asked: list[Asked]) -> Iterator[ConsentStore]:
+def in_postgresql(postgresql: None, asked: list[Asked]) -> Iterator[ConsentStore]:
     for location in _postgresql():
         yield from _filled(location, asked[::ASKED_OF_DATABASE])
 

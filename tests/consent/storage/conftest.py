@@ -92,7 +92,7 @@ def packs() -> LawPacks:
 
 
 @pytest.fixture(scope="session")
-def server_database() -> Iterator[DatabaseLocation]:
+def server_database(postgresql: None) -> Iterator[DatabaseLocation]:
     """A database of this session's own, migrated, owned by a role without special rights."""
     name = f"hanse_test_{secrets.token_hex(6)}"
     with psycopg.connect(f"{SERVER}/postgres", autocommit=True) as admin:

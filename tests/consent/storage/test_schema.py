@@ -70,8 +70,9 @@ def test_migrated_down_and_up_with_data(location, open_store, registry, emptied)
     if not location.is_file:
         name = f"hanse_test_{secrets.token_hex(6)}"
         with psycopg.connect(f"{SERVER}/postgres", autocommit=True) as admin:
-            admin.execute(f"CREATE DATABASE {name}")
-        location = DatabaseLocation.parse(f"{SERVER}/{name}")
+            admin.execute(f"CREATE ROLE {name} LOGIN NOSUPERUSER NOBYPASSRLS")
+            admin.execute(f"CREATE DATABASE {name} OWNER {name}")
+        location = DatabaseLocation.parse(f"postgresql://{name}@127.0.0.1:5432/{name}")
         migrate(location)
         database = Database(location)
     else:
@@ -96,6 +97,7 @@ def test_migrated_down_and_up_with_data(location, open_store, registry, emptied)
         if not location.is_file:
             with psycopg.connect(f"{SERVER}/postgres", autocommit=True) as admin:
                 admin.execute(f"DROP DATABASE {location.url.database} WITH (FORCE)")
+                admin.execute(f"DROP ROLE {location.url.database}")
 
 
 def test_a_newer_store_is_refused(location, emptied):
@@ -119,7 +121,7 @@ def test_the_newest_version_is_the_scripts_newest():
     assert {script.revision for script in scripts.walk_revisions()} == migration._KNOWN
 
 
-def test_the_documented_set_up(open_store, registry):
+def test_the_documented_set_up(open_store, registry, postgresql):
     """Every SQL block of the manual, run as it stands under names of this test's own."""
     manual = (Path(__file__).parents[3] / "docs" / "postgresql.md").read_text()
     as_admin, as_owner = re.findall(r"```sql\n(.*?)```", manual, re.DOTALL)
