@@ -16,7 +16,7 @@ import pytest
 from installed_service import RunningService
 from speakers import Node, act, good, use
 
-TIMED = int(os.environ.get("HANSE_TIMING_REQUESTS", "2000"))
+TIMED = int(os.environ.get("HANSE_TIMING_REQUESTS", "600"))
 LARGEST_AUC = 0.55
 _MOMENT = re.compile(rb'"decided_for":"[^"]*"')
 
