@@ -19,7 +19,7 @@ demo: setup
 	@$(VENV)/bin/hanse demo
 
 test: setup
-	@echo "Running the tests (three to five minutes) ..."
+	@echo "Running the tests (ten to fifteen minutes) ..."
 	@$(VENV)/bin/python -m pytest -n 2 --dist loadscope
 
 lint: setup
