@@ -91,6 +91,7 @@ class ProcessGroup:
     logs: Path
     peak_pss_bytes: int = 0
     _children: list[Child] = field(default_factory=list)
+    _there_before: set[int] = field(default_factory=set)
     _stop_sampling: threading.Event = field(default_factory=threading.Event)
     _sampler: threading.Thread | None = None
 
@@ -98,6 +99,7 @@ class ProcessGroup:
         """Adopt orphans and begin to sample memory."""
         with contextlib.suppress(OSError, AttributeError):
             ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+        self._there_before = descendants(os.getpid())
         self.logs.mkdir(parents=True, exist_ok=True)
         self._sampler = threading.Thread(target=self._sample, daemon=True)
         self._sampler.start()
@@ -106,12 +108,12 @@ class ProcessGroup:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """End everything below this process."""
+        """End everything below this process that was not there before."""
         self._stop_sampling.set()
         # A second Ctrl-C must not interrupt the ending of processes.
         previous = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)}
         try:
-            while below := descendants(os.getpid()):
+            while below := descendants(os.getpid()) - self._there_before:
                 _end(below)
         finally:
             for number, handler in previous.items():

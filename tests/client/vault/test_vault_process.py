@@ -111,6 +111,7 @@ def test_a_letter_altered_anywhere_is_not_accepted(trial) -> None:
 
 def test_a_replayed_letter_is_not_accepted(trial) -> None:
     churn = trial.proposal()
+    trial.approve(churn)
     admission = trial.letter(churn, 0, parameters=AdmitParameters(signed_proposal=churn.sign(trial.centre)))
     assert trial.answer(admission).outcome is Outcome.DONE
     first = trial.letter(churn, 1)

@@ -199,7 +199,7 @@ def test_only_the_pinned_centre_proposes(centre: Node, node: Node, submit: Calla
 def test_a_proposal_that_the_law_forbids_is_refused_by_the_check(
     centre: Node, people: dict[str, Person], node: Node
 ) -> None:
-    recipients = [{"name": "insight", "country": "US"}]
+    recipients = [{"name": CENTRE, "country": "DE"}, {"name": "insight", "country": "US"}]
     asked = proposal(centre.service, recipients=recipients)
     report = centre.client().submit_run(asked.sign(centre.service.folder.keys[CENTRE]))
     alster = next(one for one in report.standings if one.controller == "alster")
