@@ -15,7 +15,7 @@ $(MARK): pyproject.toml constraints.txt
 	@touch $(MARK)
 
 demo: setup
-	@echo "Running the example league of four retailers (two to four minutes) ..."
+	@echo "Running the example league of four retailers (three to five minutes) ..."
 	@$(VENV)/bin/hanse demo
 
 test: setup
