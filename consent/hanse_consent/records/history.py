@@ -1,8 +1,10 @@
 """What was said about one purpose, act by act, and what holds of it: the same reading as a decision's."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec.structs import replace
 
 from hanse_consent.decisions.facts import Fact, FactState, consent_topic, facts_of, guardian_topic, prevailing
 from hanse_consent.domain.acts import ActKind, ConsentAct, SeparateMatter

@@ -3,13 +3,13 @@
 import threading
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from hanse_consent.decisions.facts import CustomerFacts, Fact, FactState
 from hanse_consent.decisions.plan import Exclusion, Plan, Reason

@@ -60,9 +60,9 @@ class Model:
                 position = max(position, at)
                 continue
             said_us = to_microseconds(act.said_at)
+            if said_us <= self.erased.get(act.customer, -1):
+                raise CustomerErasedError("", "")
             if act.customer not in self.people:
-                if said_us <= self.erased.get(act.customer, -1):
-                    raise CustomerErasedError("", "")
                 self.people[act.customer] = Person()
                 self.numbers += 1
             self.position = position = self.position + 1

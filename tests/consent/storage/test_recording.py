@@ -99,6 +99,10 @@ def test_erasure_cuts_the_link_and_keeps_the_evidence(store, database, clock):
     store.record("alster", [say(said_at=clock())])
     assert states(store) == {"consent/statistics": FactState.GIVEN}
     assert store.customer_numbers("alster").last == 3
+    # Whoever has begun anew is not caught up with by what was said before the erasure.
+    with pytest.raises(CustomerErasedError):
+        store.record("alster", [say(said_at=clock() - timedelta(minutes=2), purpose="churn")])
+    assert states(store) == {"consent/statistics": FactState.GIVEN}
 
 
 def test_a_purpose_no_longer_in_force_can_be_withdrawn(store, registry):
