@@ -13,6 +13,7 @@ import typer
 from hanse_consent.configuration import load_configuration
 from hanse_consent.domain.acts import ActEffect
 from hanse_consent.errors import ConsentConfigurationError
+from hanse_consent.garbage import collected_between
 from hanse_consent.law.packs import load_shipped_packs
 from hanse_consent.opening import open_store, utc_now
 from hanse_consent.record_service import RecordService, recorded_act
@@ -66,7 +67,7 @@ def import_acts(
         )
     counts = dict.fromkeys(ActEffect, 0)
     with open_store(load_configuration(config)) as store, _opened(file) as source:
-        for portion in read(source):
+        for portion in collected_between(read(source)):
             for effect in store.record(controller, portion.acts).effects:
                 counts[effect] += 1
     said = ", ".join(f"{count} {effect.value}" for effect, count in counts.items() if count)

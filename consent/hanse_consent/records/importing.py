@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
+import msgspec
 from pydantic import ValidationError
 
 from hanse_consent.domain.acts import MAX_ACTS_PER_BATCH, ConsentAct
@@ -90,23 +91,29 @@ def _batch(numbered: list[tuple[int, ConsentAct]]) -> ActLines:
     return ActLines(acts=tuple(act for _, act in numbered), lines=tuple(line for line, _ in numbered))
 
 
-def _lines(file: BinaryIO) -> Iterator[str]:
+def _lines(file: BinaryIO) -> Iterator[bytes]:
     number = 0
     while data := file.readline(MAX_LINE_BYTES + 1):
         number += 1
         if len(data) > MAX_LINE_BYTES:
             raise ActsFileError(f"it is longer than {MAX_LINE_BYTES} bytes.", _MEND, line=number)
-        if number == 1:
-            data = data.removeprefix(BYTE_ORDER_MARK)
-        try:
-            text = data.decode()
-        except UnicodeDecodeError:
-            raise ActsFileError("it is not UTF-8.", "Save the file as UTF-8.", line=number) from None
-        yield text
+        yield data.removeprefix(BYTE_ORDER_MARK) if number == 1 else data
+
+
+def _texts(file: BinaryIO) -> Iterator[str]:
+    for number, line in enumerate(_lines(file), start=1):
+        yield _text(line, number=number)
+
+
+def _text(line: bytes, *, number: int) -> str:
+    try:
+        return line.decode()
+    except UnicodeDecodeError:
+        raise ActsFileError("it is not UTF-8.", "Save the file as UTF-8.", line=number) from None
 
 
 def _csv_acts(file: BinaryIO) -> Iterator[tuple[int, ConsentAct]]:
-    rows = csv.reader(_lines(file), strict=True)
+    rows = csv.reader(_texts(file), strict=True)
     columns: list[str] = []
     while True:
         try:
@@ -159,15 +166,26 @@ def _ndjson_acts(file: BinaryIO) -> Iterator[tuple[int, ConsentAct]]:
     for number, line in enumerate(_lines(file), start=1):
         if not line.strip():
             continue
-        try:
-            value = _DECODER.decode(line)
-        except (ValueError, RecursionError):
-            raise ActsFileError("it is not JSON, or names a field twice.", _MEND, line=number) from None
+        value = _decoded(line, number=number)
         if isinstance(value, dict) and "act" in value:
             if not value.keys() <= {*RECORDED_COLUMNS, "act"}:
                 raise ActsFileError("it has fields beside position, recorded_at and act.", _MEND, line=number)
             value = value["act"]
         yield number, _act(value, line=number)
+
+
+def _decoded(line: bytes, *, number: int) -> Any:
+    try:
+        value = msgspec.json.decode(line)
+        # What reads the same when it is written again names no field twice. Anything else is looked at closely.
+        if msgspec.json.encode(value) == line.rstrip(b"\r\n"):
+            return value
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        pass
+    try:
+        return _DECODER.decode(_text(line, number=number))
+    except (ValueError, RecursionError):
+        raise ActsFileError("it is not JSON, or names a field twice.", _MEND, line=number) from None
 
 
 def _no_name_twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -184,6 +184,8 @@ ACT = {"kind": "erasure", "customer": "a" * 32, "said_at": "2026-05-04T12:00:00Z
         (json.dumps([SECRET]), "the act"),
         (json.dumps({"act": SECRET}), "the act"),
         (json.dumps(ACT)[:-1] + f',"customer":"{SECRET}"}}', "twice"),
+        (json.dumps(ACT, separators=(",", ":"))[:-1] + ',"kind":"grant"}', "twice"),
+        (json.dumps(ACT, separators=(",", ":"))[:-1] + ',"separate":{"matter":"x","matter":"x"}}', "twice"),
         (json.dumps(ACT)[:-1], "not JSON"),
         ("[" * 20_000, "not JSON"),
         (json.dumps(ACT | {"customer": SECRET, "separate": {"matter": SECRET}}), "separate"),
