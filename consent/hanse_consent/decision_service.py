@@ -123,9 +123,9 @@ class DecisionService:
             PositionNotReachedError: If the store is not that far.
         """
         at = self._now()
-        ready = self._ready(question, at)
         known = self._store.facts(question.controller, customer)
         _require_reached(known.position, at_least)
+        ready = self._ready(question, at, registry_version=known.registry_version)
         return ready.decide(known.facts, at=at, position=known.position)
 
     def check_then(self, question: Question, customer: str, *, at: datetime) -> DatedDecision:
@@ -153,7 +153,7 @@ class DecisionService:
         """
         at = self._now()
         at_us = to_microseconds(at)
-        ready = self._ready(question, at)
+        ready = self._ready(question, at, registry_version=self._store.registry_version())
         pseudonyms = [bytes.fromhex(customer) for customer in customers]
         numbers = self._store.numbers(question.controller, pseudonyms)
         found = self._cache.reasons(ready.plan, np.fromiter(numbers.values(), dtype=np.uint32), at_us=at_us)
@@ -170,7 +170,7 @@ class DecisionService:
 
         Holds every act acknowledged before the call.
         """
-        plan = self._ready(question, at).plan
+        plan = self._ready(question, at, registry_version=self._store.registry_version()).plan
         answer = self._cache.eligible(plan, at_us=to_microseconds(at))
         numbers = answer.numbers
         cited = self._cache.notices(question.controller, consent_topic(question.purpose), numbers)
@@ -182,16 +182,17 @@ class DecisionService:
             position=answer.position,
         )
 
-    def _ready(self, question: Question, at: datetime) -> _Ready:
-        registry, at_us = self._store.registry(), to_microseconds(at)
+    def _ready(self, question: Question, at: datetime, *, registry_version: int) -> _Ready:
+        at_us = to_microseconds(at)
         with self._lock:
             ready = self._plans.get(question)
             if ready is not None:
                 self._plans.move_to_end(question)
         if ready is not None:
             plan = ready.plan
-            if plan.registry_version == registry.version and plan.from_us <= at_us < plan.until_us:
+            if plan.registry_version == registry_version and plan.from_us <= at_us < plan.until_us:
                 return ready
+        registry = self._store.registry(version=registry_version)
         ready = _Ready.of(make_plan(question, registry=registry, packs=self._packs, at=at))
         with self._lock:
             self._plans[question] = ready

@@ -9,19 +9,20 @@ import logging
 import re
 import threading
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
-from sqlmodel import col, insert, select
+from sqlmodel import col, select
 
 from hanse_consent.access.errors import LookUpNotRecordedError
 from hanse_consent.access.tables import LookUpRow
 from hanse_consent.access.transactions import Transactions
 from hanse_consent.domain.moments import Moment, from_microseconds, to_microseconds
+from hanse_consent.storage.bulk import insert_rows
 from hanse_privacy.protocol.vocabulary import PartyName, Pseudonym
 from hanse_privacy.validation import require
 
@@ -69,7 +70,7 @@ class LookUpKind(StrEnum):
 
 
 class LookUp(BaseModel):
-    """One look at one person."""
+    """One look, at one person or at many together."""
 
     # An error about a look-up must not show whose it was.
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
@@ -78,7 +79,7 @@ class LookUp(BaseModel):
     actor_kind: ActorKind
     actor: str = Field(min_length=1, max_length=40)
     kind: LookUpKind
-    customer: Pseudonym = Field(repr=False)
+    customers: tuple[Pseudonym, ...] = Field(repr=False, min_length=1)
     reason: Reason
 
 
@@ -118,12 +119,12 @@ class LookUpKey:
 
     def digest(self, *, controller: str, customer: str) -> bytes:
         """The keyed hash of one controller's customer: HMAC-SHA256 (RFC 2104), 32 bytes."""
-        return hmac.new(self.raw, f"look-up/1\n{controller}\n{customer}".encode(), hashlib.sha256).digest()
+        return hmac.digest(self.raw, f"look-up/1\n{controller}\n{customer}".encode(), hashlib.sha256)
 
 
 @dataclass
 class _Waiting:
-    look_ups: Sequence[LookUp]
+    look_up: LookUp
     tried: bool = False
     recorded: bool = False
 
@@ -145,17 +146,15 @@ class LookUpLog:
         self._queueing = threading.Lock()
         self._queue: list[_Waiting] = []
 
-    def record(self, look_ups: Sequence[LookUp]) -> None:
-        """Record look-ups durably; answer them only after this has returned.
+    def record(self, look_up: LookUp) -> None:
+        """Record a look-up durably; answer it only after this has returned.
 
         Those of several threads are written together: one wait for the disk serves all who came meanwhile.
 
         Raises:
-            LookUpNotRecordedError: If they are not recorded; nothing may be answered.
+            LookUpNotRecordedError: If it is not recorded; nothing may be answered.
         """
-        if not look_ups:
-            return
-        waiting = _Waiting(look_ups=look_ups)
+        waiting = _Waiting(look_up)
         with self._queueing:
             self._queue.append(waiting)
         with self._writing:
@@ -210,37 +209,35 @@ class LookUpLog:
         by_controller: dict[str, list[_Waiting]] = {}
         for waiting in queue:
             waiting.tried = True
-            for controller in {look_up.controller for look_up in waiting.look_ups}:
-                by_controller.setdefault(controller, []).append(waiting)
+            by_controller.setdefault(waiting.look_up.controller, []).append(waiting)
         at_us = to_microseconds(self._now())
-        failed: set[int] = set()
         for controller, group in by_controller.items():
+            rows = [row for waiting in group for row in self._rows(waiting.look_up, at_us=at_us)]
             try:
-                with self._transactions.writing(controller=controller) as session:
-                    rows = [
-                        self._values(look_up, at_us=at_us)
-                        for waiting in group
-                        for look_up in waiting.look_ups
-                        if look_up.controller == controller
-                    ]
-                    # Plain rows: a thousand mapped objects cost ten times as much.
-                    session.connection().execute(insert(LookUpRow), rows)
+                with self._transactions.plain_writing(controller=controller) as connection:
+                    insert_rows(connection, LookUpRow, rows, left_out="number")
             except Exception as error:  # noqa: BLE001 - whatever it was: what is not recorded is not answered
                 _FAULTS.error("look-ups not recorded: %s", type(error).__name__)
-                failed.update(map(id, group))
-        for waiting in queue:
-            waiting.recorded = id(waiting) not in failed
+            else:
+                for waiting in group:
+                    waiting.recorded = True
 
-    def _values(self, look_up: LookUp, *, at_us: int) -> dict[str, object]:
-        return {
-            "controller": look_up.controller,
-            "actor_kind": look_up.actor_kind.value,
-            "actor": look_up.actor,
-            "kind": look_up.kind.value,
-            "person_digest": self._key.digest(controller=look_up.controller, customer=look_up.customer),
-            "reason": look_up.reason,
-            "at_us": at_us,
-        }
+    def _rows(self, look_up: LookUp, *, at_us: int) -> list[tuple[object, ...]]:
+        """In the order of the table's columns, without the number, which the database gives."""
+        controller = look_up.controller
+        actor_kind, kind = look_up.actor_kind.value, look_up.kind.value
+        return [
+            (
+                controller,
+                actor_kind,
+                look_up.actor,
+                kind,
+                self._key.digest(controller=controller, customer=customer),
+                look_up.reason,
+                at_us,
+            )
+            for customer in look_up.customers
+        ]
 
 
 def _record(row: LookUpRow) -> LookUpRecord:

@@ -34,6 +34,30 @@ class SignedBody:
     body: bytes
 
 
+@dataclass(frozen=True, kw_only=True)
+class ProvedRequest:
+    """A request whose signature holds. Nothing of its body is to be read before it is admitted, too.
+
+    Args:
+        party: Who signed it.
+        enter: Finds out whether the party is suspended and the request new, and gives the body.
+    """
+
+    party: str
+    enter: Callable[[], SignedBody]
+
+    def admit(self) -> SignedBody:
+        """Let the request in, once; waits for the database.
+
+        Raises:
+            NodeSuspendedError: If the party is suspended.
+            RequestBeforeStartError: If it was signed before the service was ready.
+            RequestReplayedError: If it was received before.
+            StoreUnavailableError: If suspensions or the memory of requests cannot be read.
+        """
+        return self.enter()
+
+
 class NodeAuthenticator:
     """Accepts requests signed by the parties served, each once, none of a suspended one.
 
@@ -76,16 +100,21 @@ class NodeAuthenticator:
         """Read a body of at most ``max_bytes`` and prove who sent it.
 
         Raises:
+            HanseError: As :meth:`prove` and :meth:`ProvedRequest.admit`.
+        """
+        proved = await self.prove(request, max_bytes=max_bytes)
+        return await run_in_threadpool(proved.admit)
+
+    async def prove(self, request: Request, *, max_bytes: int) -> ProvedRequest:
+        """Read a body of at most ``max_bytes`` and verify its signature; admitting it is left to the caller's thread.
+
+        Raises:
             SignatureInvalidError: If the headers are missing, or signature or time do not hold, or the party is
                 not served here.
             BodyInvalidError: If the body is compressed.
             BodyTooLargeError: If it is longer.
             BodyTooSlowError: If it did not arrive in time.
-            NodeSuspendedError: If the party is suspended.
             RateLimitedError: If the party, or an address that proves nothing, comes too often.
-            RequestBeforeStartError: If it was signed before the service was ready.
-            RequestReplayedError: If it was received before.
-            StoreUnavailableError: If suspensions or the memory of requests cannot be read.
         """
         try:
             claim = read_claim(request.headers)
@@ -96,12 +125,13 @@ class NodeAuthenticator:
             self._strangers.take(client_address(request))
             raise
         self._by_node.take(claim.party)
-        await run_in_threadpool(self._admit, claim)
-        return SignedBody(party=claim.party, body=body)
 
-    def _admit(self, claim: RequestClaim) -> None:
-        self._suspensions.require_in(claim.party)
-        self._memory.accept(claim)
+        def enter() -> SignedBody:
+            self._suspensions.require_in(claim.party)
+            self._memory.accept(claim)
+            return SignedBody(party=claim.party, body=body)
+
+        return ProvedRequest(party=claim.party, enter=enter)
 
     def _require_signed(self, signed: HttpRequest, claim: RequestClaim) -> None:
         key = self._key_of(claim.party)

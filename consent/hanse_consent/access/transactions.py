@@ -3,6 +3,7 @@
 from contextlib import AbstractContextManager
 from typing import Protocol
 
+from sqlalchemy import Connection
 from sqlmodel import Session
 
 
@@ -18,6 +19,9 @@ class Transactions(Protocol):
 
     def reading(self, *, controller: str) -> AbstractContextManager[Session]:
         """A transaction that reads one controller's rows."""
+
+    def plain_writing(self, *, controller: str) -> AbstractContextManager[Connection]:
+        """As :meth:`writing`, for statements that are written as text."""
 
     def writing_across_controllers(self) -> AbstractContextManager[Session]:
         """A transaction for the service's own duties over all controllers."""

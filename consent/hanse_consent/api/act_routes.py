@@ -27,12 +27,13 @@ def act_routes(*, callers: Callers, store: ConsentStore, metrics: ServiceMetrics
 
         Sent again under the same keys, they count once and get their first position.
         """
-        caller = await callers.admit(request, permission=Permission.RECORD_ACTS, max_bytes=MAX_BATCH_BYTES)
+        arrival = await callers.receive(request, permission=Permission.RECORD_ACTS, max_bytes=MAX_BATCH_BYTES)
 
         def record() -> ActReceipt:
+            caller = arrival.admit()
             return store.record(caller.controller, parse_body(ActBatch, caller.body).acts)
 
-        receipt = await lanes.run(caller.controller, record)
+        receipt = await lanes.run(arrival.controller, record)
         metrics.recorded(len(receipt.effects))
         return receipt
 

@@ -1,5 +1,6 @@
 """Who sends a request: a node that signed it, or a person with a session. Either speaks for one controller."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from starlette.concurrency import run_in_threadpool
@@ -36,6 +37,27 @@ class Caller:
     body: bytes
 
 
+@dataclass(frozen=True, kw_only=True)
+class Arrival:
+    """A request whose sender is known. Who that is, and what was sent, is given out when it is admitted.
+
+    Args:
+        controller: For whom the sender speaks: in whose lane the work is to be done.
+        enter: Does what is left to be done, which waits for the database.
+    """
+
+    controller: str
+    enter: Callable[[], Caller]
+
+    def admit(self) -> Caller:
+        """Let it in, once. To be called first by the work that answers the request.
+
+        Raises:
+            HanseError: As the node's proof fails: suspended, or received before.
+        """
+        return self.enter()
+
+
 class Callers:
     """Admits nodes for their own controller, and people by their roles.
 
@@ -48,7 +70,7 @@ class Callers:
         self._nodes = nodes
         self._people = people
 
-    async def admit(self, request: Request, *, permission: Permission, max_bytes: int) -> Caller:
+    async def receive(self, request: Request, *, permission: Permission, max_bytes: int) -> Arrival:
         """Read a body of at most ``max_bytes`` and find out who sent it, and that they may.
 
         A node may do everything with its own controller's customers that these routes offer.
@@ -58,13 +80,7 @@ class Callers:
         """
         named = request.query_params.getlist(CONTROLLER_PARAMETER)
         if SIGNATURE_HEADER in request.headers:
-            signed = await self._nodes.authenticate(request, max_bytes=max_bytes)
-            if named not in ([], [signed.party]):
-                raise PartnerMismatchError(
-                    "The request names another controller than the one that signed it.",
-                    "A partner can speak for its own customers only.",
-                )
-            return Caller(kind=ActorKind.NODE, name=signed.party, controller=signed.party, body=signed.body)
+            return await self._receive_from_node(request, named, max_bytes=max_bytes)
         account = await run_in_threadpool(self._people.signed_in, request)
         if len(named) != 1:
             raise ControllerNotNamedError(
@@ -72,4 +88,19 @@ class Callers:
             )
         require_permission(account, permission, controller=named[0])
         body = await read_body(request, max_bytes=max_bytes)
-        return Caller(kind=ActorKind.ACCOUNT, name=account.name, controller=named[0], body=body)
+        caller = Caller(kind=ActorKind.ACCOUNT, name=account.name, controller=named[0], body=body)
+        return Arrival(controller=named[0], enter=lambda: caller)
+
+    async def _receive_from_node(self, request: Request, named: Sequence[str], *, max_bytes: int) -> Arrival:
+        proved = await self._nodes.prove(request, max_bytes=max_bytes)
+
+        def enter() -> Caller:
+            signed = proved.admit()
+            if list(named) not in ([], [signed.party]):
+                raise PartnerMismatchError(
+                    "The request names another controller than the one that signed it.",
+                    "A partner can speak for its own customers only.",
+                )
+            return Caller(kind=ActorKind.NODE, name=signed.party, controller=signed.party, body=signed.body)
+
+        return Arrival(controller=proved.party, enter=enter)

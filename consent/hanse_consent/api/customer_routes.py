@@ -113,11 +113,12 @@ def customer_routes(*, callers: Callers, records: RecordService, look_ups: LookU
     @router.post("/timelines", openapi_extra=body_schema(TimelineQuestion))
     async def timelines(request: Request) -> Timeline:
         """Everything recorded of one customer, oldest first, page by page."""
-        caller = await callers.admit(request, permission=Permission.LOOK_UP_CUSTOMER, max_bytes=_MAX_BODY_BYTES)
-        asked = parse_body(TimelineQuestion, caller.body)
+        arrival = await callers.receive(request, permission=Permission.LOOK_UP_CUSTOMER, max_bytes=_MAX_BODY_BYTES)
 
         def read() -> Timeline:
-            look_ups.record([_look_up(caller, LookUpKind.TIMELINE, customer=asked.customer, reason=asked.reason)])
+            caller = arrival.admit()
+            asked = parse_body(TimelineQuestion, caller.body)
+            look_ups.record(_look_up(caller, LookUpKind.TIMELINE, customer=asked.customer, reason=asked.reason))
             history = records.history(caller.controller, asked.customer)
             rest = [recorded for recorded in history if recorded.position > asked.after]
             page = rest[: asked.limit]
@@ -126,7 +127,7 @@ def customer_routes(*, callers: Callers, records: RecordService, look_ups: LookU
                 next_after=page[-1].position if len(rest) > len(page) else None,
             )
 
-        return await lanes.run(caller.controller, read)
+        return await lanes.run(arrival.controller, read)
 
     @router.post(
         "/consent-records",
@@ -136,14 +137,15 @@ def customer_routes(*, callers: Callers, records: RecordService, look_ups: LookU
     )
     async def consent_records(request: Request) -> Response:
         """The ISO/IEC TS 27560 record of one customer's consent to one purpose, as JSON-LD."""
-        caller = await callers.admit(request, permission=Permission.LOOK_UP_CUSTOMER, max_bytes=_MAX_BODY_BYTES)
-        asked = parse_body(RecordQuestion, caller.body)
+        arrival = await callers.receive(request, permission=Permission.LOOK_UP_CUSTOMER, max_bytes=_MAX_BODY_BYTES)
 
         def make() -> bytes:
-            look_ups.record([_look_up(caller, LookUpKind.EXPLANATION, customer=asked.customer, reason=asked.reason)])
+            caller = arrival.admit()
+            asked = parse_body(RecordQuestion, caller.body)
+            look_ups.record(_look_up(caller, LookUpKind.EXPLANATION, customer=asked.customer, reason=asked.reason))
             return canonical_bytes(standalone(records.record(caller.controller, asked.customer, asked.purpose)))
 
-        return Response(await lanes.run(caller.controller, make), media_type="application/ld+json")
+        return Response(await lanes.run(arrival.controller, make), media_type="application/ld+json")
 
     @router.post(
         "/receipts",
@@ -153,14 +155,15 @@ def customer_routes(*, callers: Callers, records: RecordService, look_ups: LookU
     )
     async def receipts(request: Request) -> Response:
         """A signed receipt that the customer keeps and anybody can verify with the service's public key."""
-        caller = await callers.admit(request, permission=Permission.RECORD_ACTS, max_bytes=_MAX_BODY_BYTES)
-        asked = parse_body(RecordQuestion, caller.body)
+        arrival = await callers.receive(request, permission=Permission.RECORD_ACTS, max_bytes=_MAX_BODY_BYTES)
 
         def make() -> bytes:
-            look_ups.record([_look_up(caller, LookUpKind.RECEIPT, customer=asked.customer, reason=asked.reason)])
+            caller = arrival.admit()
+            asked = parse_body(RecordQuestion, caller.body)
+            look_ups.record(_look_up(caller, LookUpKind.RECEIPT, customer=asked.customer, reason=asked.reason))
             return records.receipt(caller.controller, asked.customer, asked.purpose)
 
-        return Response(await lanes.run(caller.controller, make), media_type="application/ld+json")
+        return Response(await lanes.run(arrival.controller, make), media_type="application/ld+json")
 
     return router
 
@@ -171,6 +174,6 @@ def _look_up(caller: Caller, kind: LookUpKind, *, customer: str, reason: str) ->
         actor_kind=caller.kind,
         actor=caller.name,
         kind=kind,
-        customer=customer,
+        customers=(customer,),
         reason=reason,
     )

@@ -1,9 +1,9 @@
 """Checks over HTTP: one customer with all reasons, or up to a thousand with their codes."""
 
-from collections.abc import Sequence
-
 from fastapi import APIRouter
+from pydantic import BaseModel
 from starlette.requests import Request
+from starlette.responses import Response
 
 from hanse_consent.access.bodies import parse_body
 from hanse_consent.access.look_ups import LookUp, LookUpKind, LookUpLog
@@ -11,9 +11,9 @@ from hanse_consent.access.roles import Permission
 from hanse_consent.api.callers import Caller, Callers
 from hanse_consent.api.lanes import Lanes
 from hanse_consent.api.metrics import ServiceMetrics
-from hanse_consent.api.questions import BulkAnswer, BulkCheck, Check, CheckAnswer, CustomerAnswer, Use
+from hanse_consent.api.questions import BulkAnswer, BulkCheck, Check, CheckAnswer, Use
 from hanse_consent.api.schemas import body_schema
-from hanse_consent.decision_service import DatedDecision, DecisionService
+from hanse_consent.decision_service import DecisionService
 from hanse_consent.decisions.question import Question
 from hanse_consent.domain.names import CategoryTerm
 
@@ -30,45 +30,42 @@ def decision_routes(
     router = APIRouter(prefix="/v1", tags=["decisions"])
     lanes = Lanes()
 
-    @router.post("/checks", openapi_extra=body_schema(Check))
-    async def check(request: Request) -> CheckAnswer:
+    @router.post("/checks", openapi_extra=body_schema(Check), response_model=CheckAnswer)
+    async def check(request: Request) -> Response:
         """Say whether a customer may be used, now or at a past moment, with every reason, rule and article."""
-        caller = await callers.admit(request, permission=Permission.CHECK_CONSENT, max_bytes=_MAX_CHECK_BYTES)
-        asked = parse_body(Check, caller.body)
+        arrival = await callers.receive(request, permission=Permission.CHECK_CONSENT, max_bytes=_MAX_CHECK_BYTES)
 
-        def decide() -> DatedDecision:
-            look_ups.record(_look_ups(caller, (asked.customer,), reason=asked.reason))
+        def decide() -> CheckAnswer:
+            caller = arrival.admit()
+            asked = parse_body(Check, caller.body)
+            look_ups.record(_look_up(caller, (asked.customer,), reason=asked.reason))
             question = question_of(asked.use, controller=caller.controller, service=service)
             if asked.at is not None:
-                return service.check_then(question, asked.customer, at=asked.at)
-            return service.check(question, asked.customer, at_least=asked.at_least)
+                dated = service.check_then(question, asked.customer, at=asked.at)
+            else:
+                dated = service.check(question, asked.customer, at_least=asked.at_least)
+            return CheckAnswer.of(dated.decision, decided_for=dated.decided_for)
 
-        dated = await lanes.run(caller.controller, decide)
-        metrics.decided(permitted=int(dated.decision.permitted), denied=int(not dated.decision.permitted))
-        return CheckAnswer.of(dated.decision, decided_for=dated.decided_for)
+        answer = await lanes.run(arrival.controller, decide)
+        metrics.decided(permitted=int(answer.permitted), denied=int(not answer.permitted))
+        return _json(answer)
 
-    @router.post("/bulk-checks", openapi_extra=body_schema(BulkCheck))
-    async def bulk_check(request: Request) -> BulkAnswer:
+    @router.post("/bulk-checks", openapi_extra=body_schema(BulkCheck), response_model=BulkAnswer)
+    async def bulk_check(request: Request) -> Response:
         """Say which of up to 1,000 customers may be used, now, all as of one position."""
-        caller = await callers.admit(request, permission=Permission.CHECK_CONSENT, max_bytes=_MAX_BULK_BYTES)
-        asked = parse_body(BulkCheck, caller.body)
+        arrival = await callers.receive(request, permission=Permission.CHECK_CONSENT, max_bytes=_MAX_BULK_BYTES)
 
         def decide() -> BulkAnswer:
-            look_ups.record(_look_ups(caller, asked.customers, reason=asked.reason))
+            caller = arrival.admit()
+            asked = parse_body(BulkCheck, caller.body)
+            look_ups.record(_look_up(caller, asked.customers, reason=asked.reason))
             question = question_of(asked.use, controller=caller.controller, service=service)
-            bulk = service.check_many(question, asked.customers, at_least=asked.at_least)
-            return BulkAnswer(
-                answers=tuple(CustomerAnswer(permitted=not codes, codes=codes) for codes in bulk.codes),
-                decided_for=bulk.decided_for,
-                position=bulk.position,
-                registry_version=bulk.plan.registry_version,
-                pack_versions=dict(bulk.plan.pack_versions),
-            )
+            return BulkAnswer.of(service.check_many(question, asked.customers, at_least=asked.at_least))
 
-        answer = await lanes.run(caller.controller, decide)
+        answer = await lanes.run(arrival.controller, decide)
         permitted = sum(one.permitted for one in answer.answers)
         metrics.decided(permitted=permitted, denied=len(answer.answers) - permitted)
-        return answer
+        return _json(answer)
 
     return router
 
@@ -91,15 +88,18 @@ def question_of(use: Use, *, controller: str, service: DecisionService) -> Quest
     )
 
 
-def _look_ups(caller: Caller, customers: Sequence[str], *, reason: str) -> list[LookUp]:
-    return [
-        LookUp.model_construct(
-            controller=caller.controller,
-            actor_kind=caller.kind,
-            actor=caller.name,
-            kind=LookUpKind.CHECK,
-            customer=customer,
-            reason=reason,
-        )
-        for customer in customers
-    ]
+def _look_up(caller: Caller, customers: tuple[str, ...], *, reason: str) -> LookUp:
+    # Its parts were validated when the body was read, or when the account was made.
+    return LookUp.model_construct(
+        controller=caller.controller,
+        actor_kind=caller.kind,
+        actor=caller.name,
+        kind=LookUpKind.CHECK,
+        customers=customers,
+        reason=reason,
+    )
+
+
+def _json(answer: BaseModel) -> Response:
+    # Written here: the framework would validate once more what was just made.
+    return Response(answer.model_dump_json(), media_type="application/json")

@@ -51,21 +51,20 @@ def evidence_routes(*, callers: Callers, people: People, memberships: Membership
     @router.post("/memberships", openapi_extra=body_schema(MembershipQuestion))
     async def membership(request: Request) -> MembershipProof:
         """Prove whether a customer was, or was not, in the newest manifest of a round."""
-        caller = await callers.admit(request, permission=Permission.LOOK_UP_CUSTOMER, max_bytes=_MAX_BODY_BYTES)
-        asked = parse_body(MembershipQuestion, caller.body)
+        arrival = await callers.receive(request, permission=Permission.LOOK_UP_CUSTOMER, max_bytes=_MAX_BODY_BYTES)
 
         def prove() -> MembershipProof:
+            caller = arrival.admit()
+            asked = parse_body(MembershipQuestion, caller.body)
             look_ups.record(
-                [
-                    LookUp(
-                        controller=caller.controller,
-                        actor_kind=caller.kind,
-                        actor=caller.name,
-                        kind=LookUpKind.EXPLANATION,
-                        customer=asked.customer,
-                        reason=asked.reason,
-                    )
-                ]
+                LookUp(
+                    controller=caller.controller,
+                    actor_kind=caller.kind,
+                    actor=caller.name,
+                    kind=LookUpKind.EXPLANATION,
+                    customers=(asked.customer,),
+                    reason=asked.reason,
+                )
             )
             return memberships.prove(
                 controller=caller.controller, run=asked.run, round_number=asked.round, customer=asked.customer

@@ -6,6 +6,7 @@ from typing import Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from hanse_consent.access.look_ups import Reason
+from hanse_consent.decision_service import BulkDecision
 from hanse_consent.decisions import plan
 from hanse_consent.decisions.decide import Decision
 from hanse_consent.domain.moments import Moment
@@ -128,3 +129,16 @@ class BulkAnswer(_Body):
     position: int
     registry_version: int
     pack_versions: dict[str, str]
+
+    @classmethod
+    def of(cls, bulk: BulkDecision) -> Self:
+        """As it is sent."""
+        # Many customers share their codes: each combination is made once.
+        answers = {codes: CustomerAnswer(permitted=not codes, codes=codes) for codes in frozenset(bulk.codes)}
+        return cls(
+            answers=tuple(map(answers.__getitem__, bulk.codes)),
+            decided_for=bulk.decided_for,
+            position=bulk.position,
+            registry_version=bulk.plan.registry_version,
+            pack_versions=dict(bulk.plan.pack_versions),
+        )

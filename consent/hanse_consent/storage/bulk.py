@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, TypeVar
 
-from sqlalchemy import BigInteger, Boolean, Column, LargeBinary, Table
+from sqlalchemy import BigInteger, Boolean, Column, Connection, LargeBinary, Table
 from sqlalchemy.types import Integer, SmallInteger, TypeEngine
 from sqlmodel import Session, SQLModel
 
@@ -22,19 +22,28 @@ def table_of(model: type[SQLModel]) -> Table:
     return model.metadata.tables[str(model.__tablename__)]
 
 
-def insert_rows(session: Session, model: type[SQLModel], rows: Sequence[Sequence[Any]]) -> None:
-    """Insert rows whose values stand in the order of the model's columns."""
+def insert_rows(
+    connection: Connection, model: type[SQLModel], rows: Sequence[Sequence[Any]], *, left_out: str = ""
+) -> None:
+    """Insert rows whose values stand in the order of the model's columns.
+
+    Args:
+        connection: Of the transaction.
+        model: The table.
+        rows: Values.
+        left_out: A column that the database fills in by itself.
+    """
     if not rows:
         return
     table = table_of(model)
-    names = ", ".join(f'"{column.name}"' for column in table.columns)
+    columns = [column for column in table.columns if column.name != left_out]
+    names = ", ".join(f'"{column.name}"' for column in columns)
     into = f'INSERT INTO "{table.name}" ({names})'
-    connection = session.connection()
     if connection.dialect.name == "sqlite":
-        marks = ", ".join("?" * len(table.columns))
+        marks = ", ".join("?" * len(columns))
         connection.exec_driver_sql(f"{into} VALUES ({marks})", [tuple(row) for row in rows])
     else:
-        values = _unnest(table.columns)
+        values = _unnest(columns)
         connection.exec_driver_sql(f"{into} SELECT * FROM {values}", _arrays(rows))  # noqa: S608 - the model's own types
 
 

@@ -112,9 +112,9 @@ class _Reading:
         by_topic: dict[str, set[Having]] = {}
         for condition in conditions:
             by_topic.setdefault(condition.topic, set()).add(condition)
-        numbers = self._names.known(self._session, by_topic)
+        numbers = self._names.known(self._session.connection(), by_topic)
         notices = frozenset[str]().union(*(c.notices or () for held in by_topic.values() for c in held))
-        notice_numbers = self._names.known(self._session, notices)
+        notice_numbers = self._names.known(self._session.connection(), notices)
         for topic, held in by_topic.items():
             if topic in numbers and topic != ERASURE:
                 self._read_topic(numbers[topic], held, notice_numbers)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 from sqlmodel import Session
 
 from hanse_consent.storage.bulk import batched, table_of
@@ -24,19 +24,19 @@ class NameNumbers:
         self._numbers.update(numbers)
         self._names.update({number: name for name, number in numbers.items()})
 
-    def known(self, session: Session, names: Iterable[str]) -> dict[str, int]:
-        """The numbers of those names that have one; for sessions that only read."""
+    def known(self, connection: Connection, names: Iterable[str]) -> dict[str, int]:
+        """The numbers of those names that have one; for transactions that only read."""
         wanted = frozenset(names)
         missing = wanted - self._numbers.keys()
         if missing:
-            self.keep(_read(session, missing))
+            self.keep(_read(connection, missing))
         return {name: self._numbers[name] for name in wanted if name in self._numbers}
 
-    def names(self, session: Session, numbers: Iterable[int], *, added: Mapping[str, int]) -> dict[int, str]:
+    def names(self, connection: Connection, numbers: Iterable[int], *, added: Mapping[str, int]) -> dict[int, str]:
         """The names behind numbers.
 
         Args:
-            session: Of the transaction.
+            connection: Of the transaction.
             numbers: All of which have a name.
             added: Numbers given in this transaction.
         """
@@ -44,7 +44,7 @@ class NameNumbers:
         wanted = frozenset(numbers)
         for some in batched(wanted - own.keys() - self._names.keys()):
             query = select(_NAME.c.name, _NAME.c.number).where(_NAME.c.number.in_(some))
-            self.keep(dict(map(tuple, session.connection().execute(query))))
+            self.keep(dict(map(tuple, connection.execute(query))))
         return {number: own[number] if number in own else self._names[number] for number in wanted}
 
     def ensure(self, session: Session, names: Iterable[str], *, added: dict[str, int]) -> dict[str, int]:
@@ -61,16 +61,16 @@ class NameNumbers:
             if session.connection().dialect.name == "postgresql":
                 # One giver of numbers at a time: two that give the same names in another order would block for ever.
                 session.connection().exec_driver_sql("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
-            added.update(_read(session, missing))
+            added.update(_read(session.connection(), missing))
             session.add_all(NumberedName(name=name) for name in sorted(missing - added.keys()))
             session.flush()
-            added.update(_read(session, missing))
+            added.update(_read(session.connection(), missing))
         return {name: self._numbers[name] if name in self._numbers else added[name] for name in wanted}
 
 
-def _read(session: Session, names: Iterable[str]) -> dict[str, int]:
+def _read(connection: Connection, names: Iterable[str]) -> dict[str, int]:
     found: dict[str, int] = {}
     for some in batched(names):
         query = select(_NAME.c.name, _NAME.c.number).where(_NAME.c.name.in_(some))
-        found.update(dict(map(tuple, session.connection().execute(query))))
+        found.update(dict(map(tuple, connection.execute(query))))
     return found

@@ -1,4 +1,4 @@
-"""The facts that prevail: read, superseded, opened; and what one customer's looked like at a position."""
+"""The facts that prevail: read for a batch, superseded, opened."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -6,17 +6,16 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Connection
 from sqlmodel import Session
 
-from hanse_consent.decisions.facts import CustomerFacts, Fact, FactState, prevailing
+from hanse_consent.decisions.facts import Fact, FactState, prevailing
 from hanse_consent.domain.moments import NO_END
 from hanse_consent.storage.bulk import close_facts, insert_rows, look_up, table_of
 from hanse_consent.storage.names import NameNumbers
-from hanse_consent.storage.tables import FactRow, NumberedName
+from hanse_consent.storage.tables import FactRow
 
 _FACT = table_of(FactRow)
-_NAME = table_of(NumberedName)
 _NOTICE = list(_FACT.c.keys()).index("notice_no")
 
 _Place = tuple[int, int]
@@ -70,7 +69,7 @@ class FactChanges:
             for place in sorted(self._opened)
             for opened in self._opened[place]
         ]
-        insert_rows(session, FactRow, rows)
+        insert_rows(session.connection(), FactRow, rows)
 
 
 def _fact_row(controller_no: int, place: _Place, opened: _Opened, notice_numbers: Mapping[str, int]) -> tuple[Any, ...]:
@@ -118,14 +117,22 @@ def current_facts(
             by=_FACT.c.customer_no,
             values=(customer for _, customer in group),
         )
-    return _with_notices(session, rows, names, added_names)
+    return facts_in(session.connection(), rows, names, added_names)
 
 
-def _with_notices(
-    session: Session, rows: Sequence[Sequence[Any]], names: NameNumbers, added_names: Mapping[str, int]
+def facts_in(
+    connection: Connection, rows: Sequence[Sequence[Any]], names: NameNumbers, added_names: Mapping[str, int]
 ) -> dict[_Place, Fact]:
+    """Rows of the table of facts, all columns in its order, as facts.
+
+    Args:
+        connection: Of the transaction.
+        rows: As read.
+        names: Names of notices.
+        added_names: Numbers given to names in this transaction.
+    """
     numbers = (row[_NOTICE] for row in rows if row[_NOTICE] is not None)
-    notices = names.names(session, numbers, added=added_names)
+    notices = names.names(connection, numbers, added=added_names)
     facts = {}
     for _, topic, customer, _, _, state, explicit, tier_rank, notice, effective_us, until_us, country, born_on in rows:
         facts[topic, customer] = Fact(
@@ -139,22 +146,3 @@ def _with_notices(
             born_on=born_on,
         )
     return facts
-
-
-def facts_of_customer(
-    session: Session, *, controller_no: int, customer_no: int, position: int, names: NameNumbers
-) -> CustomerFacts:
-    """All that prevailed for one customer at a position."""
-    query = (
-        select(*_FACT.c)
-        .select_from(_NAME.join(_FACT, _NAME.c.number == _FACT.c.topic_no))
-        .where(
-            _FACT.c.controller_no == controller_no,
-            _FACT.c.customer_no == customer_no,
-            _FACT.c.until > position,
-            _FACT.c.since <= position,
-        )
-    )
-    facts = _with_notices(session, session.connection().execute(query).all(), names, {})
-    topics = names.names(session, (topic for topic, _ in facts), added={})
-    return CustomerFacts(by_topic={topics[topic]: fact for (topic, _), fact in facts.items()})

@@ -2,14 +2,12 @@
 
 import secrets
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
 from numpy.typing import NDArray
 from sqlmodel import Session
 
-from hanse_consent.decisions.facts import NOBODY_KNOWN, CustomerFacts
 from hanse_consent.decisions.plan import Plan
 from hanse_consent.domain.acts import ActKind, ActReceipt, ConsentAct
 from hanse_consent.domain.moments import from_microseconds, to_microseconds
@@ -27,29 +25,19 @@ from hanse_consent.storage.evidence import RecordedAct, recorded_acts
 from hanse_consent.storage.feeds import Changes, CustomerNumbers, FactRows
 from hanse_consent.storage.members import Members, members
 from hanse_consent.storage.names import NameNumbers
+from hanse_consent.storage.one_customer import KnownFacts, known_facts
 from hanse_consent.storage.ports import BeforeForgetting, CheckRegistry, MakeChecker, nothing_kept
 from hanse_consent.storage.recording import Recording
 from hanse_consent.storage.registry_log import (
-    RegistryVersion,
     latest_version,
     lock_registry,
     read_registry,
     version_at,
     write_registry,
 )
-from hanse_consent.storage.standing_facts import facts_of_customer
-from hanse_consent.storage.stands import PastStand, Stand, lock_stand, position_at, read_stand
+from hanse_consent.storage.registry_versions import RegistryVersions
+from hanse_consent.storage.stands import PastStand, Stand, lock_stand, plain_position, position_at, read_stand
 from hanse_consent.storage.tables import RecordedActRow
-
-_VERSIONS_KEPT = 16
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KnownFacts:
-    """One customer's facts and the position they are of."""
-
-    facts: CustomerFacts
-    position: int
 
 
 class ConsentStore:
@@ -87,7 +75,7 @@ class ConsentStore:
         self._draw = draw
         self._before_forgetting = before_forgetting
         self._names = NameNumbers()
-        self._versions: dict[int, RegistryVersion] = {}
+        self._versions = RegistryVersions(database)
 
     def register(self, content: Registry) -> Registry:
         """Make a registry the one in force; what it no longer names is no longer in force, but for notices.
@@ -106,14 +94,17 @@ class ConsentStore:
             version = write_registry(session, content, before=latest.in_force, recorded_us=to_microseconds(at))
             return read_registry(session, version).in_force
 
+    def registry_version(self) -> int:
+        """The version of the registry in force; 0 where nothing was registered."""
+        return self._versions.latest()
+
     def registry(self, *, version: int | None = None) -> Registry:
         """The registry in force, or as it was at a version.
 
         Raises:
             RegistryVersionUnknownError: If it never had that version.
         """
-        with self._database.reading() as session:
-            return self._registry(session, latest_version(session) if version is None else version).in_force
+        return self._versions.at(self._versions.latest() if version is None else version).in_force
 
     def record(self, controller: str, acts: Sequence[ConsentAct]) -> ActReceipt:
         """Record a controller's acts, all or none, durably.
@@ -126,7 +117,7 @@ class ConsentStore:
         with self._database.writing(controller=controller) as session:
             stand = lock_stand(session, controller)
             version = latest_version(session)
-            registry = self._registry(session, version)
+            registry = self._versions.within(session, version)
             if registry.in_force.controller(controller) is None:
                 raise ControllerUnknownError(
                     f"The controller {controller} is not registered.", "Register it before its acts are sent."
@@ -156,21 +147,13 @@ class ConsentStore:
         Raises:
             PositionUnknownError: If the controller never reached that position.
         """
-        with self._database.reading(controller=controller) as session:
-            stand = read_stand(session, controller)
-            at = stand.at(position)
-            number = self._number(session, stand, customer)
-            if number is None:
-                return KnownFacts(facts=NOBODY_KNOWN, position=at)
-            facts = facts_of_customer(
-                session, controller_no=stand.controller_no, customer_no=number, position=at, names=self._names
-            )
-            return KnownFacts(facts=facts, position=at)
+        with self._database.plain_reading(controller=controller) as connection:
+            return known_facts(connection, controller, bytes.fromhex(customer), position=position, names=self._names)
 
     def position(self, controller: str) -> int:
         """The position of a controller's last act; 0 before the first."""
-        with self._database.reading(controller=controller) as session:
-            return read_stand(session, controller).position
+        with self._database.plain_reading(controller=controller) as connection:
+            return plain_position(connection, controller)
 
     def moment_before(self, controller: str, at: datetime) -> PastStand:
         """How far a controller's record and the registry went at a moment.
@@ -274,7 +257,7 @@ class ConsentStore:
                 session,
                 controller_no=stand.controller_no,
                 topic=topic,
-                topic_no=self._names.known(session, [topic]).get(topic, 0),
+                topic_no=self._names.known(session.connection(), [topic]).get(topic, 0),
                 position=stand.at(position),
             )
 
@@ -284,7 +267,7 @@ class ConsentStore:
             stand = read_stand(session, controller)
             number, after = stand.controller_no, stand.at(position)
             rows = feeds.changed_rows(session, controller_no=number, after=after)
-            names = self._names.names(session, np.unique(rows["topic"]).tolist(), added={})
+            names = self._names.names(session.connection(), np.unique(rows["topic"]).tolist(), added={})
             return Changes(
                 position=stand.position,
                 last=stand.customers,
@@ -298,23 +281,13 @@ class ConsentStore:
     def notice_numbers(self, references: Iterable[str]) -> frozenset[int]:
         """The numbers under which facts name these notices; a notice that no fact names has none."""
         with self._database.reading() as session:
-            return frozenset(self._names.known(session, references).values())
+            return frozenset(self._names.known(session.connection(), references).values())
 
     def notice_names(self, numbers: Iterable[int]) -> tuple[str, ...]:
         """The notices behind numbers, sorted."""
         with self._database.reading() as session:
-            return tuple(sorted(self._names.names(session, numbers, added={}).values()))
+            return tuple(sorted(self._names.names(session.connection(), numbers, added={}).values()))
 
     def _number(self, session: Session, stand: Stand, customer: str) -> int | None:
         pseudonym = bytes.fromhex(customer)
         return numbers_of(session, controller_no=stand.controller_no, pseudonyms=[pseudonym]).get(pseudonym)
-
-    def _registry(self, session: Session, version: int) -> RegistryVersion:
-        # A version never changes, so one read by a transaction that is rolled back is as good as any.
-        known = self._versions.get(version)
-        if known is None:
-            known = read_registry(session, version)
-            while len(self._versions) >= _VERSIONS_KEPT:
-                self._versions.pop(next(iter(self._versions)), None)
-            self._versions[version] = known
-        return known

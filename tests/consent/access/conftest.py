@@ -14,7 +14,7 @@ import psycopg
 import pytest
 from pwdlib import PasswordHash
 from pwdlib.hashers.argon2 import Argon2Hasher
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 from sqlalchemy.engine import URL
 from sqlmodel import Session, SQLModel, create_engine
 
@@ -65,6 +65,12 @@ class PlainTransactions:
 
     def reading(self, *, controller: str) -> AbstractContextManager[Session]:
         return self._any()
+
+    @contextmanager
+    def plain_writing(self, *, controller: str) -> Iterator[Connection]:
+        with self._engine.connect() as connection:
+            yield connection
+            connection.commit()
 
     def writing_across_controllers(self) -> AbstractContextManager[Session]:
         return self._any()

@@ -58,19 +58,17 @@ def prepared(tmp_path, quick_hasher: PasswordHash, open_sqlite):
                     name=name, password_hash=quick_hasher.hash(PASSWORD), must_change=False, actor="machine:test"
                 )
         log = LookUpLog(transactions, key=LookUpKey(raw=b"k" * 32), now=lambda: datetime.now(UTC))
-        log.record(
-            [
+        for controller, actor in (("aurora", "ada"), ("aurora", "bea"), ("boreal", "eve")):
+            log.record(
                 LookUp(
                     controller=controller,
                     actor_kind=ActorKind.ACCOUNT,
                     actor=actor,
                     kind=LookUpKind.TIMELINE,
-                    customer="a1" * 16,
+                    customers=("a1" * 16,),
                     reason="asked by letter",
                 )
-                for controller, actor in (("aurora", "ada"), ("aurora", "bea"), ("boreal", "eve"))
-            ]
-        )
+            )
     return tmp_path
 
 

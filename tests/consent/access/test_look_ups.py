@@ -21,22 +21,22 @@ REASONS: TypeAdapter[str] = TypeAdapter(Reason)
 ANNA, BERT = "a1" * 16, "b2" * 16
 
 
-def look_up(customer: str = ANNA, *, controller: str = "aurora", actor: str = "ada") -> LookUp:
+def look_up(*customers: str, controller: str = "aurora", actor: str = "ada") -> LookUp:
     return LookUp(
         controller=controller,
         actor_kind=ActorKind.ACCOUNT,
         actor=actor,
         kind=LookUpKind.TIMELINE,
-        customer=customer,
+        customers=customers or (ANNA,),
         reason="asked by letter of 3 May",
     )
 
 
 def test_what_was_looked_at_is_listed_newest_first(room, clock) -> None:
-    room.look_ups.record([look_up(actor="ada")])
+    room.look_ups.record(look_up(actor="ada"))
     clock.advance(seconds=1)
-    room.look_ups.record([look_up(BERT, actor="bea"), look_up(actor="bea")])
-    room.look_ups.record([look_up(controller="boreal", actor="eve")])
+    room.look_ups.record(look_up(BERT, ANNA, actor="bea"))
+    room.look_ups.record(look_up(controller="boreal", actor="eve"))
     page = room.look_ups.page("aurora")
     assert [entry.actor for entry in page.look_ups] == ["bea", "bea", "ada"]
     assert page.next_before is None
@@ -46,7 +46,8 @@ def test_what_was_looked_at_is_listed_newest_first(room, clock) -> None:
 
 
 def test_nobody_is_exposed_and_one_person_s_look_ups_are_found(room) -> None:
-    room.look_ups.record([look_up(ANNA, actor="ada"), look_up(BERT, actor="bea"), look_up(ANNA, actor="eve")])
+    for customer, actor in ((ANNA, "ada"), (BERT, "bea"), (ANNA, "eve")):
+        room.look_ups.record(look_up(customer, actor=actor))
     with room.transactions.reading(controller="aurora") as session:
         for row in session.exec(select(LookUpRow)).all():
             kept = repr(row.model_dump()) + row.person_digest.hex()
@@ -74,7 +75,8 @@ def test_the_same_pseudonym_at_two_controllers_is_two_people() -> None:
 
 
 def test_pages_hold_every_look_up_once(room) -> None:
-    room.look_ups.record([look_up(actor=f"actor{n}") for n in range(23)])
+    for n in range(23):
+        room.look_ups.record(look_up(actor=f"actor{n}"))
     seen: list[str] = []
     before = None
     while True:
@@ -103,9 +105,9 @@ class Failing:
         self._controller = controller
 
     @contextlib.contextmanager
-    def writing(self, *, controller: str):
-        with self._transactions.writing(controller=controller) as session:
-            yield session
+    def plain_writing(self, *, controller: str):
+        with self._transactions.plain_writing(controller=controller) as connection:
+            yield connection
             if controller == self._controller:
                 raise StoreUnavailableError("The disk is full.", "Free some.")
 
@@ -114,10 +116,10 @@ def test_what_is_not_recorded_is_not_answered(room, caplog) -> None:
     caplog.set_level(logging.DEBUG)
     log = LookUpLog(Failing(room.transactions, controller="aurora"), key=LookUpKey(raw=b"k" * 32), now=room.clock.now)
     with pytest.raises(LookUpNotRecordedError) as refused:
-        log.record([look_up()])
+        log.record(look_up())
     with pytest.raises(LookUpNotRecordedError):
-        log.record([look_up(controller="boreal"), look_up()])  # one of two is not enough
-    log.record([look_up(controller="boreal")])
+        log.record(look_up(ANNA, BERT))
+    log.record(look_up(controller="boreal"))
     assert room.look_ups.page("aurora").look_ups == ()
     assert refused.value.status == 503
     assert ANNA not in str(refused.value) + caplog.text
@@ -129,18 +131,18 @@ def test_look_ups_of_many_threads_are_all_recorded_in_fewer_transactions(room) -
 
     class Counting:
         @contextlib.contextmanager
-        def writing(self, *, controller: str):
+        def plain_writing(self, *, controller: str):
             nonlocal count
             count += 1
-            with room.transactions.writing(controller=controller) as session:
-                yield session
+            with room.transactions.plain_writing(controller=controller) as connection:
+                yield connection
 
     log = LookUpLog(Counting(), key=LookUpKey(raw=b"k" * 32), now=room.clock.now)
 
     def one(number: int) -> None:
         gate.wait()
         for turn in range(4):
-            log.record([look_up(actor=f"actor{number}-{turn}")])
+            log.record(look_up(actor=f"actor{number}-{turn}"))
             # Recorded means: readable by anybody from now on.
             assert room.look_ups.page("aurora", actor=f"actor{number}-{turn}").look_ups
 

@@ -1,6 +1,5 @@
 """Whom a plan concerns, when it ends, and that no question is an error."""
 
-from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -19,6 +18,7 @@ from lawful_world import (
     lives_in,
     notice,
 )
+from msgspec.structs import replace
 
 from hanse_consent.decisions import decide as decide_module
 from hanse_consent.decisions.decide import Decider
