@@ -10,8 +10,10 @@ Loaded when first needed, and never before: per topic the facts, per condition i
 import threading
 from collections import OrderedDict, defaultdict
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from types import MappingProxyType
 
 import numpy as np
@@ -39,6 +41,8 @@ _MAX_TOPICS = 512
 """Topics held per controller; a league has about 20."""
 _MAX_LEAVES = 512
 """Conditions kept per controller; the one not asked about for longest goes first. A plan has about 30."""
+_READ_TOGETHER = 2
+"""Topics that are read at once when they are needed for the first time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -213,9 +217,11 @@ class _ControllerCache:
             self._facts = {topic: facts for topic, facts in self._facts.items() if topic in topics}
             kept = [condition for condition in self._leaves if condition.topic in self._facts]
             self._leaves = OrderedDict((condition, self._leaves[condition]) for condition in kept)
-        for topic in sorted(missing):
-            self._facts[topic] = TopicFacts()
-            self._facts[topic].put(self._feed.fact_rows(self._controller, topic))
+        if missing:
+            with ThreadPoolExecutor(_READ_TOGETHER) as threads:
+                for rows in threads.map(partial(self._feed.fact_rows, self._controller), sorted(missing)):
+                    self._facts[rows.topic] = TopicFacts()
+                    self._facts[rows.topic].put(rows)
         # Topics just read may be ahead of the rest. A change says what prevails now, so taking one in twice does no
         # harm, and afterwards all topics are as of one position.
         if missing or latest > self._position:

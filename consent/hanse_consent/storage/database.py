@@ -1,8 +1,9 @@
 """The database under the store, SQLite or PostgreSQL: durable, and only the rows of the controller in question."""
 
 import sqlite3
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import psycopg
@@ -51,6 +52,7 @@ class Database:
 
     def __init__(self, location: DatabaseLocation | Path) -> None:
         self.location = DatabaseLocation.of_file(location) if isinstance(location, Path) else location
+        self._side_by_side = threading.BoundedSemaphore(_READERS // 4)
         if self.location.is_file:
             _touch(self.location.path)
             # One writing connection: writers of this process queue here instead of meeting a locked file.
@@ -110,6 +112,30 @@ class Database:
             yield session
 
     @contextmanager
+    def reading_side_by_side(self, *, controller: str, count: int) -> Iterator[tuple[Session, ...]]:
+        """Several read transactions of one controller, for as many threads.
+
+        On PostgreSQL all of them see one moment. On SQLite each begins with its first statement: those that read the
+        same position of the controller see the same of it.
+
+        Raises:
+            StoreUnavailableError: If the store cannot be read.
+        """
+        # Whoever holds one connection and waits for a second must not be joined by as many as there are connections.
+        with self._side_by_side, ExitStack() as stack:
+            first = stack.enter_context(self.reading(controller=controller))
+            snapshot = None
+            if not self.location.is_file:
+                snapshot = str(first.connection().exec_driver_sql("SELECT pg_export_snapshot()").scalar_one())
+            others = [
+                stack.enter_context(
+                    self._transaction(self._reader, controller=controller, across="", snapshot=snapshot)
+                )
+                for _ in range(count - 1)
+            ]
+            yield (first, *others)
+
+    @contextmanager
     def plain_reading(self, *, controller: str | None = None) -> Iterator[Connection]:
         """As :meth:`reading`, for statements that are written as text: no mapped objects, nothing compiled.
 
@@ -133,8 +159,12 @@ class Database:
             yield connection
 
     @contextmanager
-    def _transaction(self, engine: Engine, *, controller: str, across: str) -> Iterator[Session]:
+    def _transaction(
+        self, engine: Engine, *, controller: str, across: str, snapshot: str | None = None
+    ) -> Iterator[Session]:
         with _reported(self.location.name), Session(engine) as session:
+            if snapshot is not None:
+                session.connection().exec_driver_sql(f"SET TRANSACTION SNAPSHOT '{snapshot}'")
             if not self.location.is_file:
                 session.connection().exec_driver_sql(_SCOPE, (controller, across))
             yield session

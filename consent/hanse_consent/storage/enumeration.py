@@ -5,7 +5,8 @@ SQL tells of every fact of the topics that a plan reads what the plan's conditio
 one truth value per customer: customers by reason cost next to nothing beside the passes.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import reduce
 from types import MappingProxyType
@@ -20,15 +21,14 @@ from hanse_consent.decisions.plan import Plan
 from hanse_consent.decisions.sets import Complement, CustomerSet, Everyone, Having, Intersection, Nobody, Union
 from hanse_consent.domain.moments import NO_END
 from hanse_consent.storage.bulk import table_of
+from hanse_consent.storage.feeds import all_erased
 from hanse_consent.storage.fetching import fetch
 from hanse_consent.storage.likeness import Likeness
 from hanse_consent.storage.names import NameNumbers
-from hanse_consent.storage.stands import Stand
-from hanse_consent.storage.tables import Customer, FactRow
+from hanse_consent.storage.stands import Stand, customers_at
+from hanse_consent.storage.tables import FactRow
 
 _FACT = table_of(FactRow)
-_CUSTOMER = table_of(Customer)
-_NUMBER = np.dtype([("number", "<u4")])
 _LIKENESS = np.dtype([("likeness", "<i8")])
 
 _Customers = NDArray[np.bool_]
@@ -52,19 +52,19 @@ class Enumeration:
 
 
 def enumerate_plan(
-    session: Session, plan: Plan, *, at_us: int, stand: Stand, position: int, names: NameNumbers
+    sessions: Sequence[Session], plan: Plan, *, at_us: int, stand: Stand, position: int, names: NameNumbers
 ) -> Enumeration:
     """Answer a plan from one controller's facts.
 
     Args:
-        session: One that reads; all its statements see the same moment.
+        sessions: Those that read, all of one moment; topics are divided among as many threads.
         plan: The question made ready.
         at_us: The moment asked about, microseconds since 1970.
         stand: How far the controller's record goes.
         position: Which facts count: those in force at this position.
         names: Numbers of topics and notices.
     """
-    reading = _Reading(session, stand=stand, position=position, at_us=at_us, names=names)
+    reading = _Reading(sessions, stand=stand, position=position, at_us=at_us, names=names)
     reading.read(condition for exclusion in plan.exclusions for condition in conditions_of(exclusion.excluded))
     eligible = reading.everyone.copy()
     by_code: dict[str, _Customers] = {}
@@ -98,8 +98,10 @@ def conditions_of(of: CustomerSet) -> frozenset[Having]:
 class _Reading:
     """The customers that meet each condition, read from one controller's facts at one position."""
 
-    def __init__(self, session: Session, *, stand: Stand, position: int, at_us: int, names: NameNumbers) -> None:
-        self._session = session
+    def __init__(
+        self, sessions: Sequence[Session], *, stand: Stand, position: int, at_us: int, names: NameNumbers
+    ) -> None:
+        self._sessions = sessions
         self._stand = stand
         self._position = position if position < stand.position else None
         self._at_us = at_us
@@ -112,12 +114,27 @@ class _Reading:
         by_topic: dict[str, set[Having]] = {}
         for condition in conditions:
             by_topic.setdefault(condition.topic, set()).add(condition)
-        numbers = self._names.known(self._session.connection(), by_topic)
+        connection = self._sessions[0].connection()
+        numbers = self._names.known(connection, by_topic)
         notices = frozenset[str]().union(*(c.notices or () for held in by_topic.values() for c in held))
-        notice_numbers = self._names.known(self._session.connection(), notices)
-        for topic, held in by_topic.items():
-            if topic in numbers and topic != ERASURE:
-                self._read_topic(numbers[topic], held, notice_numbers)
+        notice_numbers = self._names.known(connection, notices)
+        # What is asked most is read first: the largest topics do not come last.
+        waiting = sorted(
+            (topic for topic in by_topic if topic in numbers and topic != ERASURE),
+            key=lambda topic: len(by_topic[topic]),
+        )
+
+        def read_some(session: Session) -> None:
+            while waiting:
+                try:
+                    topic = waiting.pop()
+                except IndexError:  # another thread was faster
+                    return
+                self._read_topic(session, numbers[topic], by_topic[topic], notice_numbers)
+
+        with ThreadPoolExecutor(len(self._sessions)) as threads:
+            for done in [threads.submit(read_some, session) for session in self._sessions]:
+                done.result()
 
     def members(self, of: CustomerSet) -> _Customers:
         """Those who belong to a set, among others that are not the controller's; not to be changed."""
@@ -136,18 +153,20 @@ class _Reading:
             case Intersection(of=parts):
                 return reduce(np.logical_and, map(self.members, parts), self.everyone)
 
-    def _read_topic(self, topic_no: int, conditions: Iterable[Having], notice_numbers: Mapping[str, int]) -> None:
+    def _read_topic(
+        self, session: Session, topic_no: int, conditions: Iterable[Having], notice_numbers: Mapping[str, int]
+    ) -> None:
         likeness = Likeness(
             conditions,
             _FACT,
             at_us=self._at_us,
             notice_numbers=notice_numbers,
-            dialect=self._session.get_bind().dialect.name,
+            dialect=session.get_bind().dialect.name,
         )
         # 0 stands for no fact; customer and likeness travel as one number.
         count = likeness.count + 1
         packed = cast(_FACT.c.customer_no, BigInteger) * count + (likeness.number() + 1)
-        rows = fetch(self._session, select(packed).where(self._in_force(topic_no)), _LIKENESS, order=())["likeness"]
+        rows = fetch(session, select(packed).where(self._in_force(topic_no)), _LIKENESS, order=())["likeness"]
         alike = np.zeros(len(self.everyone), dtype=np.min_scalar_type(count))
         customers, likenesses = np.divmod(rows, count)
         alike[customers] = likenesses
@@ -163,14 +182,13 @@ class _Reading:
     def _everyone(self) -> _Customers:
         everyone = np.ones(self._stand.customers + 1, dtype=np.bool_)
         everyone[0] = False
-        others: list[ColumnElement[bool]] = []
+        session = self._sessions[0]
         if self._stand.erased:
-            others.append(_CUSTOMER.c.erased.is_not(None))
+            # Whoever was erased since is nobody at an earlier position, either.
+            topic_no = self._names.known(session.connection(), [ERASURE])[ERASURE]
+            everyone[all_erased(session, controller_no=self._stand.controller_no, topic_no=topic_no)] = False
         if self._position is not None:
-            others.append(_CUSTOMER.c.since > self._position)
-        for other in others:
-            query = select(_CUSTOMER.c.customer_no).where(_CUSTOMER.c.controller_no == self._stand.controller_no, other)
-            everyone[fetch(self._session, query, _NUMBER, order=())["number"]] = False
+            everyone[customers_at(session, self._stand, position=self._position) + 1 :] = False
         return everyone
 
     def _nobody(self) -> _Customers:

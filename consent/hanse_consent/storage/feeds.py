@@ -5,14 +5,14 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import ColumnElement, Select, func, select
+from sqlalchemy import BigInteger, ColumnElement, Integer, Select, case, cast, func, select
 from sqlmodel import Session
 
 from hanse_consent.domain.acts import ActKind
 from hanse_consent.domain.moments import NO_END
 from hanse_consent.storage.bulk import table_of
 from hanse_consent.storage.fetching import fetch
-from hanse_consent.storage.tables import Customer, FactRow, NumberedName, RecordedActRow
+from hanse_consent.storage.tables import FactRow, NumberedName, RecordedActRow
 
 NO_TIER = -1
 """Stands for no tier."""
@@ -25,7 +25,6 @@ _NO_COUNTRY = b"--"
 _FACT = table_of(FactRow)
 _ACT = table_of(RecordedActRow)
 _NAME = table_of(NumberedName)
-_CUSTOMER = table_of(Customer)
 _NUMBER = np.dtype([("number", "<u4")])
 _COLUMNS = np.dtype(
     [
@@ -40,6 +39,11 @@ _COLUMNS = np.dtype(
         ("born_on", "<i4"),
     ]
 )
+# A topic may have millions of rows: what is small in them travels as one number, the customer in front.
+_PACKED = np.dtype([("packed", "<i8"), ("until_us", "<i8"), ("country", "S2"), ("born_on", "<i4")])
+_NOTICE_BITS, _EXPLICIT_BITS, _TIER_BITS, _STATE_BITS = 28, 1, 2, 3
+_NEVER = 0
+"""Stands for ``NO_END`` on the way: shorter."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,13 +110,13 @@ class Changes:
 
 def topic_rows(session: Session, *, controller_no: int, topic: str, topic_no: int, position: int) -> FactRows:
     """All facts of a topic in force at a position."""
-    query = _columns().where(
+    query = _packed_columns().where(
         _FACT.c.controller_no == controller_no,
         _FACT.c.topic_no == topic_no,
         _FACT.c.until > position,
         _FACT.c.since <= position,
     )
-    return fact_rows(topic, position, fetch(session, query, _COLUMNS, order=("customer",)))
+    return _unpacked(topic, position, fetch(session, query, _PACKED, order=("packed",)))
 
 
 def changed_rows(session: Session, *, controller_no: int, after: int) -> NDArray[np.void]:
@@ -141,10 +145,10 @@ def erased_after(session: Session, *, controller_no: int, after: int) -> NDArray
     return fetch(session, query, _NUMBER, order=("number",))["number"]
 
 
-def all_erased(session: Session, *, controller_no: int) -> NDArray[np.uint32]:
-    """Numbers of all erased customers, sorted."""
-    query = select(_CUSTOMER.c.customer_no).where(
-        _CUSTOMER.c.controller_no == controller_no, _CUSTOMER.c.erased.is_not(None)
+def all_erased(session: Session, *, controller_no: int, topic_no: int) -> NDArray[np.uint32]:
+    """Numbers of all erased customers, sorted; ``topic_no`` is that of erasures."""
+    query = select(_FACT.c.customer_no).where(
+        _FACT.c.controller_no == controller_no, _FACT.c.topic_no == topic_no, _FACT.c.until == NO_END
     )
     return fetch(session, query, _NUMBER, order=("number",))["number"]
 
@@ -160,7 +164,7 @@ def fact_rows(topic: str, position: int, rows: NDArray[np.void]) -> FactRows:
         notices=rows["notice"].copy(),
         explicit=rows["explicit"].copy(),
         until_us=rows["until_us"].copy(),
-        countries=np.where(rows["country"] == _NO_COUNTRY, b"", rows["country"]).astype("S2"),
+        countries=_countries(rows["country"]),
         born_on=rows["born_on"].copy(),
     )
 
@@ -180,3 +184,46 @@ def _columns() -> Select[Any]:
         or_else(_FACT.c.country, _NO_COUNTRY.decode()),
         or_else(_FACT.c.born_on, NO_BIRTHDAY),
     )
+
+
+def _packed_columns() -> Select[Any]:
+    packed = cast(_FACT.c.customer_no, BigInteger)
+    for digit, bits in (
+        (_FACT.c.state, _STATE_BITS),
+        (func.coalesce(_FACT.c.tier_rank, NO_TIER) + 1, _TIER_BITS),
+        (cast(_FACT.c.explicit, Integer), _EXPLICIT_BITS),
+        (func.coalesce(_FACT.c.notice_no, NO_NOTICE), _NOTICE_BITS),
+    ):
+        packed = packed * 2**bits + digit
+    return select(
+        packed,
+        case((_FACT.c.until_us == NO_END, _NEVER), else_=_FACT.c.until_us),
+        func.coalesce(_FACT.c.country, _NO_COUNTRY.decode()),
+        func.coalesce(_FACT.c.born_on, NO_BIRTHDAY),
+    )
+
+
+def _unpacked(topic: str, position: int, rows: NDArray[np.void]) -> FactRows:
+    rest = rows["packed"]
+    digits = []
+    for bits in (_NOTICE_BITS, _EXPLICIT_BITS, _TIER_BITS, _STATE_BITS):
+        digits.append(rest & (2**bits - 1))
+        rest = rest >> bits
+    notices, explicit, tiers, states = digits
+    until_us = rows["until_us"]
+    return FactRows(
+        topic=topic,
+        position=position,
+        customers=rest.astype(np.uint32),
+        states=states.astype(np.uint8),
+        tier_ranks=(tiers + NO_TIER).astype(np.int8),
+        notices=notices.astype(np.int32),
+        explicit=explicit.astype(np.bool_),
+        until_us=np.where(until_us == _NEVER, NO_END, until_us),
+        countries=_countries(rows["country"]),
+        born_on=rows["born_on"].copy(),
+    )
+
+
+def _countries(column: NDArray[np.bytes_]) -> NDArray[np.bytes_]:
+    return np.where(column == _NO_COUNTRY, b"", column).astype("S2")

@@ -1,12 +1,13 @@
 """How far each controller's record goes."""
 
+from bisect import bisect_right
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, text
 from sqlmodel import Session, col, select, update
 
 from hanse_consent.storage.errors import PositionUnknownError
-from hanse_consent.storage.tables import ControllerStand, RecordedActRow
+from hanse_consent.storage.tables import ControllerStand, Customer, RecordedActRow
 
 
 @dataclass(slots=True, kw_only=True)
@@ -67,6 +68,18 @@ def read_stand(session: Session, controller: str) -> Stand:
     """How far a controller's record goes."""
     row = session.exec(select(ControllerStand).where(ControllerStand.controller == controller)).one_or_none()
     return _stand(row) if row is not None else Stand(controller_no=0, position=0, customers=0, erased=0)
+
+
+def customers_at(session: Session, stand: Stand, *, position: int) -> int:
+    """How many customer numbers had been given out at a position: they are given in the order of first acts."""
+
+    def since(number: int) -> int:
+        query = select(Customer.since).where(
+            Customer.controller_no == stand.controller_no, Customer.customer_no == number
+        )
+        return session.exec(query).one()
+
+    return bisect_right(range(1, stand.customers + 1), position, key=since)
 
 
 def plain_position(connection: Connection, controller: str) -> int:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlmodel import Session
 
+from hanse_consent.decisions.facts import ERASURE
 from hanse_consent.decisions.plan import Plan
 from hanse_consent.domain.acts import ActKind, ActReceipt, ConsentAct
 from hanse_consent.domain.moments import from_microseconds, to_microseconds
@@ -38,6 +39,9 @@ from hanse_consent.storage.registry_log import (
 from hanse_consent.storage.registry_versions import RegistryVersions
 from hanse_consent.storage.stands import PastStand, Stand, lock_stand, plain_position, position_at, read_stand
 from hanse_consent.storage.tables import RecordedActRow
+
+_READ_TOGETHER = 2
+"""Connections, and threads, that one enumeration reads by."""
 
 
 class ConsentStore:
@@ -203,10 +207,12 @@ class ConsentStore:
             PositionUnknownError: If the controller never reached that position.
         """
         controller = plan.question.controller
-        with self._database.reading(controller=controller) as session:
-            stand = read_stand(session, controller)
+        with self._database.reading_side_by_side(controller=controller, count=_READ_TOGETHER) as sessions:
+            stands = [read_stand(session, controller) for session in sessions]
+            stand = stands[0]
+            together = [session for session, seen in zip(sessions, stands, strict=True) if seen == stand]
             return enumerate_plan(
-                session, plan, at_us=at_us, stand=stand, position=stand.at(position), names=self._names
+                together, plan, at_us=at_us, stand=stand, position=stand.at(position), names=self._names
             )
 
     def members(self, controller: str, numbers: NDArray[np.uint32]) -> Members:
@@ -242,7 +248,11 @@ class ConsentStore:
             return CustomerNumbers(
                 position=stand.position,
                 last=stand.customers,
-                erased=feeds.all_erased(session, controller_no=stand.controller_no),
+                erased=feeds.all_erased(
+                    session,
+                    controller_no=stand.controller_no,
+                    topic_no=self._names.known(session.connection(), [ERASURE]).get(ERASURE, 0),
+                ),
             )
 
     def fact_rows(self, controller: str, topic: str, *, position: int | None = None) -> FactRows:

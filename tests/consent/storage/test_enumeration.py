@@ -72,7 +72,9 @@ def random_fact(source: random.Random) -> Fact:
 def build(database: Database, store: ConsentStore, seed: int) -> World:
     source = random.Random(seed)
     numbers = {name: index + 1 for index, name in enumerate((*TOPICS, UNUSED, ERASURE, *NOTICES))}
-    known = {number: source.randrange(1, LAST // 2) for number in range(1, CUSTOMERS + 1)}
+    # Numbers are given out in the order of first acts.
+    firsts = sorted(source.randrange(1, LAST // 2) for _ in range(CUSTOMERS))
+    known = dict(enumerate(firsts, start=1))
     erased = {number: LAST for number in known if source.random() < 0.1}
     history: dict[tuple[str, int], list[tuple[int, int, Fact]]] = {}
     for number, since in known.items():

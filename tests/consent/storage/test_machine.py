@@ -19,6 +19,7 @@ from hanse_privacy.protocol.vocabulary import Tier
 PURPOSES = ("statistics", "churn", "churn-detail")
 CONTROLLERS = ("alster", "elbe")
 CUSTOMERS = tuple(f"{number:032x}" for number in range(4))
+_REFUSALS = (KeyReusedError, CustomerErasedError)
 HEALTH = SeparateConsent(matter=SeparateMatter.RECIPIENT, subject="elbe")
 
 
@@ -152,8 +153,9 @@ class StoreAgainstModel(RuleBasedStateMachine):
         trial = self.models[controller].copy()
         try:
             expected = trial.record(acts, to_microseconds(now))
-        except (KeyReusedError, CustomerErasedError) as refusal:
-            with pytest.raises(type(refusal)):
+        except _REFUSALS:
+            # Of a batch that deserves both, either may be named.
+            with pytest.raises(_REFUSALS):
                 self.store.record(controller, acts)
             return
         receipt = self.store.record(controller, acts)
