@@ -9,7 +9,7 @@ from hanse_consent.decisions.facts import CustomerFacts, FactState, consent_topi
 from hanse_consent.decisions.people import governed_by
 from hanse_consent.decisions.sets import contains
 from hanse_consent.domain.acts import ActKind, ConsentAct
-from hanse_consent.domain.moments import to_microseconds
+from hanse_consent.domain.moments import from_microseconds, to_microseconds
 from hanse_consent.errors import NothingRecordedError
 from hanse_consent.law.packs import LawPacks
 from hanse_consent.law.record_checks import required_fields
@@ -18,9 +18,10 @@ from hanse_consent.records.document import ConsentRecord
 from hanse_consent.records.history import RecordedAct
 from hanse_consent.records.receipt import make_receipt
 from hanse_consent.records.record import RecordSource, make_record, records_of
-from hanse_consent.storage import evidence
 from hanse_consent.storage.store import ConsentStore
+from hanse_consent.storage.stored_acts import StoredAct
 from hanse_privacy.identity import SigningKey
+from hanse_privacy.protocol.vocabulary import Tier
 
 _CUSTOMERS_PER_READ = 1_000
 
@@ -104,16 +105,15 @@ class RecordService:
         return make_receipt(record, packs=packs, service=self._service, now=self._now()).sign(self._key)
 
 
-def _end_of(stored: evidence.RecordedAct, facts: CustomerFacts) -> int | None:
+def _end_of(stored: StoredAct, facts: CustomerFacts) -> int | None:
     """When a grant that still prevails ends by itself, as it was worked out when it was recorded."""
     fact = facts.by_topic.get(consent_topic(str(stored.purpose)))
     if stored.kind not in (ActKind.GRANT, ActKind.RENEWAL) or fact is None or fact.state is not FactState.GIVEN:
         return None
-    from_us = min(to_microseconds(stored.said_at), to_microseconds(stored.recorded_at))
-    return fact.until_us if fact.effective_us == from_us else None
+    return fact.until_us if fact.effective_us == min(stored.said_us, stored.recorded_us) else None
 
 
-def recorded_act(stored: evidence.RecordedAct, *, ends_us: int | None = None) -> RecordedAct:
+def recorded_act(stored: StoredAct, *, ends_us: int | None = None) -> RecordedAct:
     """An act from the store, of a customer who was not erased.
 
     Args:
@@ -121,21 +121,21 @@ def recorded_act(stored: evidence.RecordedAct, *, ends_us: int | None = None) ->
         ends_us: When the grant ends by itself, if that is known (microseconds since 1970).
     """
     act = ConsentAct(
-        kind=stored.kind,
+        kind=ActKind(stored.kind),
         customer=str(stored.customer),
         said_at=stored.said_at,
         key=stored.key,
         purpose=stored.purpose,
-        tier=stored.tier,
+        tier=Tier(stored.tier) if stored.tier is not None else None,
         notice=stored.notice,
         language=stored.language,
-        explicit=stored.explicit,
-        ends_at=stored.ends_at,
+        explicit=bool(stored.explicit),
+        ends_at=from_microseconds(stored.ends_us) if stored.ends_us is not None else None,
         separate=stored.separate,
         country=stored.country,
         age=stored.age,
         interaction=stored.interaction,
-        preselected=stored.preselected,
+        preselected=bool(stored.preselected),
         channel=stored.channel,
     )
     return RecordedAct(position=stored.position, recorded_at=stored.recorded_at, act=act, ends_us=ends_us)

@@ -16,7 +16,7 @@ from hanse_consent.errors import ConsentConfigurationError
 from hanse_consent.garbage import collected_between
 from hanse_consent.law.packs import load_shipped_packs
 from hanse_consent.opening import open_store, utc_now
-from hanse_consent.record_service import RecordService, recorded_act
+from hanse_consent.record_service import RecordService
 from hanse_consent.records.document import ConsentRecord
 from hanse_consent.records.export import (
     acts_as_csv,
@@ -25,10 +25,10 @@ from hanse_consent.records.export import (
     records_as_json_ld,
     records_as_ndjson,
 )
-from hanse_consent.records.history import RecordedAct
 from hanse_consent.records.importing import acts_from_csv, acts_from_ndjson
 from hanse_consent.storage.errors import ControllerUnknownError
 from hanse_consent.storage.store import ConsentStore
+from hanse_consent.storage.stored_acts import StoredAct
 from hanse_privacy.identity import SigningKey
 
 _ROWS_PER_READ = 5_000
@@ -112,7 +112,7 @@ def _require_known(store: ConsentStore, controller: str) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class _Source:
-    acts: Iterator[RecordedAct]
+    acts: Iterator[StoredAct]
     records: Iterator[ConsentRecord]
 
 
@@ -134,12 +134,12 @@ def _chunks(source: _Source, *, content: Content, file_format: FileFormat, byte_
             )
 
 
-def acts_of(store: ConsentStore, controller: str) -> Iterator[RecordedAct]:
+def acts_of(store: ConsentStore, controller: str) -> Iterator[StoredAct]:
     """All acts of a controller's customers who were not erased, in order, a few thousand in memory at a time."""
     position = 0
     while page := store.acts_after(controller, position, limit=_ROWS_PER_READ):
         position = page[-1].position
-        yield from (recorded_act(stored) for stored in page if stored.customer is not None)
+        yield from (stored for stored in page if stored.pseudonym is not None)
 
 
 def _opened(file: Path) -> BinaryIO:

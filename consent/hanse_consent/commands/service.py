@@ -13,6 +13,7 @@ import uvicorn
 from hanse_consent.api.metrics import ServiceMetrics
 from hanse_consent.configuration import ConsentConfiguration, load_configuration
 from hanse_consent.errors import ConsentConfigurationError, ListenAddressError
+from hanse_consent.garbage import settle
 from hanse_consent.law.packs import load_shipped_packs
 from hanse_consent.law.publishing import check_registry
 from hanse_consent.opening import location_of, open_service, open_store, utc_now
@@ -98,6 +99,7 @@ def serve(
             timeout_graceful_shutdown=_GRACEFUL_SHUTDOWN_S,
         )
         host, port = listener.getsockname()[:2]
+        settle()
         ready = f"The consent service {configuration.name} is ready on http://{_in_url(host)}:{port}"
         _AnnouncingServer(settings, ready=ready, metrics=metrics).run(sockets=[listener])
 

@@ -8,12 +8,14 @@ import io
 import json
 from collections.abc import Iterable, Iterator, Sequence
 
-from hanse_consent.domain.acts import ConsentAct
+import msgspec
+
+from hanse_consent.domain.moments import from_day_number, from_microseconds
 from hanse_consent.records.cells import neutral
 from hanse_consent.records.document import ConsentRecord, iso_moment
-from hanse_consent.records.history import RecordedAct
 from hanse_consent.records.record import standalone
 from hanse_consent.records.vocabulary import context
+from hanse_consent.storage.stored_acts import StoredAct
 
 CSV_TYPE = "text/csv; charset=utf-8"
 NDJSON_TYPE = "application/x-ndjson"
@@ -67,18 +69,17 @@ RECORD_COLUMNS = (
 _ROWS_PER_CHUNK = 500
 
 
-def acts_as_csv(acts: Iterable[RecordedAct], *, byte_order_mark: bool = False) -> Iterator[bytes]:
+def acts_as_csv(acts: Iterable[StoredAct], *, byte_order_mark: bool = False) -> Iterator[bytes]:
     """Acts as CSV (RFC 4180): position, moment of recording, and the columns of an act.
 
     Args:
-        acts: In the order of their positions.
+        acts: In the order of their positions, none of an erased customer.
         byte_order_mark: Whether the file begins with one.
     """
-    rows = ((str(recorded.position), iso_moment(recorded.recorded_at), *_act_cells(recorded.act)) for recorded in acts)
-    return _csv((*RECORDED_COLUMNS, *ACT_COLUMNS), rows, byte_order_mark=byte_order_mark)
+    return _csv((*RECORDED_COLUMNS, *ACT_COLUMNS), map(_act_cells, acts), byte_order_mark=byte_order_mark)
 
 
-def acts_as_ndjson(acts: Iterable[RecordedAct]) -> Iterator[bytes]:
+def acts_as_ndjson(acts: Iterable[StoredAct]) -> Iterator[bytes]:
     """Acts as NDJSON: one object per line with position, moment of recording, and the act."""
     return _chunks(map(_act_line, acts))
 
@@ -135,33 +136,75 @@ def _chunks(lines: Iterable[bytes]) -> Iterator[bytes]:
     yield b"".join(waiting)
 
 
-def _act_cells(act: ConsentAct) -> tuple[str, ...]:
-    age, separate = act.age, act.separate
+def _act_cells(stored: StoredAct) -> tuple[str, ...]:
+    adult, born_on = stored.adult, stored.born_on
     return (
-        act.kind.value,
-        act.customer,
-        iso_moment(act.said_at),
-        act.key,
-        act.purpose or "",
-        act.tier.value if act.tier is not None else "",
-        act.notice or "",
-        act.language or "",
-        "true" if act.explicit else "",
-        iso_moment(act.ends_at) if act.ends_at is not None else "",
-        separate.matter.value if separate is not None else "",
-        separate.subject if separate is not None else "",
-        act.country or "",
-        ("true" if age.adult else "false") if age is not None else "",
-        age.born_on.isoformat() if age is not None and age.born_on is not None else "",
-        act.interaction or "",
-        "true" if act.preselected else "",
-        act.channel or "",
+        str(stored.position),
+        _moment(stored.recorded_us),
+        stored.kind,
+        stored.customer or "",
+        _moment(stored.said_us),
+        stored.key,
+        stored.purpose or "",
+        stored.tier or "",
+        stored.notice or "",
+        stored.language or "",
+        "true" if stored.explicit else "",
+        _moment(stored.ends_us) if stored.ends_us is not None else "",
+        stored.separate_matter or "",
+        stored.separate_subject or "",
+        stored.country or "",
+        "" if adult is None else "true" if adult else "false",
+        from_day_number(born_on).isoformat() if born_on is not None else "",
+        stored.interaction or "",
+        "true" if stored.preselected else "",
+        stored.channel or "",
     )
 
 
-def _act_line(recorded: RecordedAct) -> bytes:
-    head = f'{{"position":{recorded.position},"recorded_at":"{iso_moment(recorded.recorded_at)}","act":'
-    return head.encode() + recorded.act.model_dump_json(exclude_defaults=True).encode() + b"}\n"
+def _act_line(stored: StoredAct) -> bytes:
+    act: dict[str, object] = {
+        "kind": stored.kind,
+        "customer": stored.customer,
+        "said_at": _moment(stored.said_us),
+        "key": stored.key,
+        "purpose": stored.purpose,
+        "tier": stored.tier,
+        "notice": stored.notice,
+        "language": stored.language,
+        "explicit": True if stored.explicit else None,
+        "ends_at": _moment(stored.ends_us) if stored.ends_us is not None else None,
+        "separate": _separate(stored),
+        "country": stored.country,
+        "age": _age(stored),
+        "interaction": stored.interaction,
+        "preselected": True if stored.preselected else None,
+        "channel": stored.channel,
+    }
+    line = {
+        "position": stored.position,
+        "recorded_at": _moment(stored.recorded_us),
+        "act": {name: value for name, value in act.items() if value is not None},
+    }
+    return msgspec.json.encode(line) + b"\n"
+
+
+def _separate(stored: StoredAct) -> dict[str, str | None] | None:
+    if stored.separate_matter is None:
+        return None
+    return {"matter": stored.separate_matter, "subject": stored.separate_subject}
+
+
+def _age(stored: StoredAct) -> dict[str, object] | None:
+    if stored.adult is None:
+        return None
+    if stored.born_on is None:
+        return {"adult": bool(stored.adult)}
+    return {"adult": bool(stored.adult), "born_on": from_day_number(stored.born_on).isoformat()}
+
+
+def _moment(microseconds: int) -> str:
+    return iso_moment(from_microseconds(microseconds))
 
 
 def _record_cells(record: ConsentRecord) -> tuple[str, ...]:

@@ -1,71 +1,20 @@
-"""Acts as rows: what is kept of an act, and whether an act sent again is the same."""
+"""Acts as rows are written: what is kept of an act, and whether an act sent again is the same."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import Select
 
-from hanse_consent.domain.acts import ActKind, Age, ConsentAct, SeparateConsent, SeparateMatter
-from hanse_consent.domain.moments import from_day_number, from_microseconds, to_day_number, to_microseconds
+from hanse_consent.domain.acts import ConsentAct
+from hanse_consent.domain.moments import to_day_number, to_microseconds
 from hanse_consent.errors import KeyReusedError
 from hanse_consent.storage.bulk import batched, look_up, table_of
 from hanse_consent.storage.customers import Tombstones
 from hanse_consent.storage.tables import Customer, ProfileDetail, RecordedActRow
-from hanse_privacy.protocol.vocabulary import Tier
 
 _ACT = table_of(RecordedActRow)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RecordedAct:
-    """An act as the record has it.
-
-    Args:
-        position: The controller's position.
-        recorded_at: The service's time.
-        registry_version: Version of the registry that it was checked against.
-        customer_no: The customer's number at the controller; stays after an erasure.
-        customer: The pseudonym; none after an erasure.
-        kind: What was done.
-        said_at: When, as the partner states.
-        key: The act's name at the controller.
-        purpose: As in the act.
-        tier: As in the act.
-        notice: As in the act.
-        language: As in the act.
-        explicit: As in the act.
-        ends_at: As in the act.
-        separate: As in the act.
-        country: As in the act; none after an erasure.
-        age: As in the act; none after an erasure.
-        interaction: As in the act.
-        preselected: As in the act.
-        channel: As in the act.
-    """
-
-    position: int
-    recorded_at: datetime
-    registry_version: int
-    customer_no: int
-    customer: str | None
-    kind: ActKind
-    said_at: datetime
-    key: str
-    purpose: str | None
-    tier: Tier | None
-    notice: str | None
-    language: str | None
-    explicit: bool
-    ends_at: datetime | None
-    separate: SeparateConsent | None
-    country: str | None
-    age: Age | None
-    interaction: str | None
-    preselected: bool
-    channel: str | None
 
 
 def act_row(
@@ -196,56 +145,4 @@ def raise_key_reused(place: str) -> None:
     raise KeyReusedError(
         f"{place} has the key of another act.",
         "Give every act a key of its own; repeat it only to send the act again.",
-    )
-
-
-def recorded_acts(
-    session: Session, *, controller_no: int, customer_no: int | None, after: int, limit: int | None
-) -> tuple[RecordedAct, ...]:
-    """Acts of a controller, or of one customer of it, by position.
-
-    Args:
-        session: One that reads.
-        controller_no: The controller's number.
-        customer_no: The customer's number; none for all.
-        after: Only acts after this position.
-        limit: At most so many; none for all.
-    """
-    query = _acts_of(controller_no).where(col(RecordedActRow.position) > after).order_by(col(RecordedActRow.position))
-    if customer_no is not None:
-        query = query.where(col(RecordedActRow.customer_no) == customer_no)
-    if limit is not None:
-        query = query.limit(limit)
-    return tuple(_recorded(row, pseudonym, detail) for row, pseudonym, detail in session.exec(query))
-
-
-def _recorded(row: RecordedActRow, pseudonym: bytes | None, detail: ProfileDetail | None) -> RecordedAct:
-    separate = None
-    if row.separate_matter is not None and row.separate_subject is not None:
-        separate = SeparateConsent(matter=SeparateMatter(row.separate_matter), subject=row.separate_subject)
-    age = None
-    if detail is not None and detail.adult is not None:
-        born_on = from_day_number(detail.born_on) if detail.born_on is not None else None
-        age = Age(adult=detail.adult, born_on=born_on)
-    return RecordedAct(
-        position=row.position,
-        recorded_at=from_microseconds(row.recorded_us),
-        registry_version=row.registry_version,
-        customer_no=row.customer_no,
-        customer=pseudonym.hex() if pseudonym is not None else None,
-        kind=ActKind(row.kind),
-        said_at=from_microseconds(row.said_us),
-        key=row.key,
-        purpose=row.purpose,
-        tier=Tier(row.tier) if row.tier is not None else None,
-        notice=row.notice,
-        language=row.language,
-        explicit=row.explicit,
-        ends_at=from_microseconds(row.ends_us) if row.ends_us is not None else None,
-        separate=separate,
-        country=detail.country if detail is not None else None,
-        age=age,
-        interaction=row.interaction,
-        preselected=row.preselected,
-        channel=row.channel,
     )

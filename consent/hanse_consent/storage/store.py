@@ -22,7 +22,6 @@ from hanse_consent.storage.customers import numbers_of
 from hanse_consent.storage.database import Database
 from hanse_consent.storage.enumeration import Enumeration, enumerate_plan
 from hanse_consent.storage.errors import ControllerUnknownError, PositionUnknownError
-from hanse_consent.storage.evidence import RecordedAct, recorded_acts
 from hanse_consent.storage.feeds import Changes, CustomerNumbers, FactRows
 from hanse_consent.storage.members import Members, members
 from hanse_consent.storage.names import NameNumbers
@@ -38,6 +37,7 @@ from hanse_consent.storage.registry_log import (
 )
 from hanse_consent.storage.registry_versions import RegistryVersions
 from hanse_consent.storage.stands import PastStand, Stand, lock_stand, plain_position, position_at, read_stand
+from hanse_consent.storage.stored_acts import StoredAct, acts_after, acts_of_customer
 from hanse_consent.storage.tables import RecordedActRow
 
 _READ_TOGETHER = 2
@@ -220,20 +220,20 @@ class ConsentStore:
         with self._database.reading(controller=controller) as session:
             return members(session, controller_no=read_stand(session, controller).controller_no, numbers=numbers)
 
-    def history(self, controller: str, customer: str) -> tuple[RecordedAct, ...]:
+    def history(self, controller: str, customer: str) -> tuple[StoredAct, ...]:
         """All acts of one customer, by position; none of one who is not known or was erased."""
         with self._database.reading(controller=controller) as session:
             stand = read_stand(session, controller)
             number = self._number(session, stand, customer)
             if number is None:
                 return ()
-            return recorded_acts(session, controller_no=stand.controller_no, customer_no=number, after=0, limit=None)
+            return acts_of_customer(session.connection(), controller_no=stand.controller_no, customer_no=number)
 
-    def acts_after(self, controller: str, position: int, *, limit: int) -> tuple[RecordedAct, ...]:
+    def acts_after(self, controller: str, position: int, *, limit: int) -> tuple[StoredAct, ...]:
         """At most ``limit`` acts of a controller that follow a position, in order."""
         with self._database.reading(controller=controller) as session:
             number = read_stand(session, controller).controller_no
-            return recorded_acts(session, controller_no=number, customer_no=None, after=position, limit=limit)
+            return acts_after(session.connection(), controller_no=number, position=position, limit=limit)
 
     def customer_count(self, controller: str) -> int:
         """How many customers a controller has, without those erased."""

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from pyld import jsonld
 
 from hanse_consent.domain.acts import ActKind, Age, ConsentAct, SeparateConsent, SeparateMatter
+from hanse_consent.domain.moments import to_microseconds
 from hanse_consent.records.cells import neutral, original
 from hanse_consent.records.errors import ActsFileError
 from hanse_consent.records.export import (
@@ -24,9 +25,12 @@ from hanse_consent.records.export import (
     records_as_json_ld,
     records_as_ndjson,
 )
-from hanse_consent.records.history import RecordedAct
 from hanse_consent.records.importing import acts_from_csv, acts_from_ndjson
 from hanse_consent.records.record import make_record
+from hanse_consent.storage.bulk import table_of
+from hanse_consent.storage.evidence import act_row, detail_row
+from hanse_consent.storage.stored_acts import StoredAct
+from hanse_consent.storage.tables import RecordedActRow
 from hanse_privacy.errors import InvalidValueError
 
 DANGEROUS = ("=", "+", "-", "@", "\t", "\r")
@@ -69,9 +73,19 @@ def acts(draw):
     return ConsentAct.model_validate(fields)
 
 
-def as_recorded(said):
-    moment = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
-    return [RecordedAct(position=n, recorded_at=moment, act=act) for n, act in enumerate(said, start=1)]
+def as_stored(said):
+    """Acts as the store gives them back."""
+    moment = to_microseconds(datetime(2026, 5, 4, 12, 0, tzinfo=UTC))
+    found = []
+    for position, act in enumerate(said, start=1):
+        row = act_row(act, controller_no=1, position=position, customer_no=1, recorded_us=moment, registry_version=1)
+        columns = dict(zip(table_of(RecordedActRow).columns.keys(), row, strict=True))
+        country, adult, born_on = detail_row(act, controller_no=1, position=position, customer_no=1)[3:]
+        del columns["controller_no"]
+        found.append(
+            StoredAct(**columns, pseudonym=bytes.fromhex(act.customer), country=country, adult=adult, born_on=born_on)
+        )
+    return found
 
 
 def read(reader, data, **options):
@@ -88,7 +102,7 @@ def test_a_cell_is_never_a_formula_and_always_read_back(cell):
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(said=st.lists(acts(), max_size=6), mark=st.booleans(), lf=st.booleans(), batch=st.integers(1, 4))
 def test_acts_make_the_round_trip_through_csv(said, mark, lf, batch):
-    data = b"".join(acts_as_csv(as_recorded(said), byte_order_mark=mark))
+    data = b"".join(acts_as_csv(as_stored(said), byte_order_mark=mark))
     assert data.startswith(b"\xef\xbb\xbf") is mark
     rows = list(csv.reader(io.StringIO(data.decode("utf-8-sig"), newline="")))
     assert not any(cell.startswith(DANGEROUS) for row in rows for cell in row)
@@ -101,14 +115,14 @@ def test_acts_make_the_round_trip_through_csv(said, mark, lf, batch):
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(said=st.lists(acts(), max_size=6), mark=st.booleans(), crlf=st.booleans(), batch=st.integers(1, 4))
 def test_acts_make_the_round_trip_through_ndjson(said, mark, crlf, batch):
-    data = b"".join(acts_as_ndjson(as_recorded(said)))
+    data = b"".join(acts_as_ndjson(as_stored(said)))
     assert [json.loads(line)["position"] for line in data.splitlines()] == list(range(1, len(said) + 1))
     data = (b"\xef\xbb\xbf" if mark else b"") + (data.replace(b"\n", b"\r\n") if crlf else data)
     assert read(acts_from_ndjson, data, batch=batch) == said
 
 
 def test_a_key_that_looks_like_a_formula_is_neutral_in_the_file(shop):
-    data = b"".join(acts_as_csv(shop.recorded(shop.act(key="-1", interaction="-2"))))
+    data = b"".join(acts_as_csv(as_stored([shop.act(key="-1", interaction="-2")])))
     assert b",'-1," in data
     assert b",'-2," in data
     assert read(acts_from_csv, data)[0].key == "-1"
@@ -129,9 +143,9 @@ def test_plain_acts_and_exported_ones_are_both_read_from_ndjson(shop):
 
 def test_batches_know_their_lines(shop):
     said = [shop.act(key=f"k{n}") for n in range(5)]
-    data = b"".join(acts_as_csv(as_recorded(said)))
+    data = b"".join(acts_as_csv(as_stored(said)))
     assert [lines.lines for lines in acts_from_csv(io.BytesIO(data), batch=2)] == [(2, 3), (4, 5), (6,)]
-    data = b"\n".join(line for line in b"".join(acts_as_ndjson(as_recorded(said))).splitlines() for _ in (1,))
+    data = b"\n".join(line for line in b"".join(acts_as_ndjson(as_stored(said))).splitlines() for _ in (1,))
     assert [lines.lines for lines in acts_from_ndjson(io.BytesIO(data), batch=3)] == [(1, 2, 3), (4, 5)]
 
 
@@ -227,9 +241,9 @@ class Endless(io.RawIOBase):
 
 @pytest.mark.parametrize("form", ["csv", "ndjson"])
 def test_memory_stays_flat_both_ways(shop, form):
-    forever = (RecordedAct(position=n, recorded_at=shop.noon, act=shop.act()) for n in itertools.count(1))
+    forever = itertools.repeat(as_stored([shop.act()])[0])
     export, reader = {"csv": (acts_as_csv, acts_from_csv), "ndjson": (acts_as_ndjson, acts_from_ndjson)}[form]
-    lines = b"".join(export(shop.recorded(shop.act()))).splitlines(keepends=True)
+    lines = b"".join(export(as_stored([shop.act()]))).splitlines(keepends=True)
     head, line = (lines[0], lines[1]) if form == "csv" else (lines[0], lines[0])
     tracemalloc.start()
     try:
