@@ -41,6 +41,8 @@ class Controller(_Record):
     public_key: str
     """The line that the partner's ``keygen`` printed; its node's requests are signed with it."""
     presumed: PresumedCustomer | None = None
+    critical_infrastructure: bool = False
+    """Whether a state has named it an operator of critical information infrastructure (PIPL 40)."""
 
     @field_validator("public_key")
     @classmethod

@@ -57,6 +57,7 @@ _STATEMENTS = f"""
 [notices.statements]
 controllers = ["alster", "elbe", "taihu"]
 contact = "The data protection officer of the shop."
+categories = ["{PURCHASES}", "{AGE_RANGE}", "{HEALTH_DATA}"]
 means = "Each shop computes on its own customers; only sums with noise leave it."
 retention = "Two years."
 recipients = ["{CENTRE}", "insight"]

@@ -17,6 +17,7 @@ from tests.consent.law.small_registry import (
 )
 
 from hanse_consent.domain.parties import AgreementRole
+from hanse_consent.domain.purposes import LegalBasis
 from hanse_consent.law.decision_rules import AssessmentMissing, BasisNotAccepted, SeparateConsentForCategories
 from hanse_consent.law.errors import NoticeIncompleteError
 from hanse_consent.law.packs import load_shipped_packs
@@ -71,7 +72,13 @@ def test_without_any_statement_that_some_law_wants_a_notice_is_refused(statement
     new = registry(
         controllers=(controller("shop", "CN", customers_in="DE"),),
         recipients=(recipient("centre", "SG"),),
-        purposes=(purpose(automated_decision=True, data_categories={"basic": ("pd:Location",)}),),
+        purposes=(
+            purpose(
+                automated_decision=True,
+                data_categories={"basic": ("pd:Location",)},
+                legal_basis={"gdpr": LegalBasis.CONTRACT},
+            ),
+        ),
         agreements=(agreement("centre", AgreementRole.INDEPENDENT_CONTROLLER),),
         notices=(notice(statements={statement.value: empty}),),
     )
