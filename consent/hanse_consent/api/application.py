@@ -24,6 +24,7 @@ from hanse_consent.api.customer_routes import customer_routes
 from hanse_consent.api.decision_routes import decision_routes
 from hanse_consent.api.evidence_routes import evidence_routes
 from hanse_consent.api.metrics import ServiceMetrics
+from hanse_consent.api.officer_routes import officer_routes
 from hanse_consent.api.problems import Doorkeeper, answer_with_problems
 from hanse_consent.api.reading_routes import reading_routes
 from hanse_consent.api.schemas import PROBLEMS, describe_bodies
@@ -34,6 +35,7 @@ from hanse_consent.cohorts.reports import CohortReports
 from hanse_consent.cohorts.routes import cohort_routes
 from hanse_consent.configuration import ConsentConfiguration
 from hanse_consent.decision_service import DecisionService
+from hanse_consent.finding_service import FindingService
 from hanse_consent.law.packs import LawPacks
 from hanse_consent.party_keys import PartyKeys
 from hanse_consent.record_service import RecordService
@@ -45,6 +47,7 @@ from hanse_consent.runs.proposing import Proposals
 from hanse_consent.runs.register import RunRegister
 from hanse_consent.runs.routes import RunParts, run_routes
 from hanse_consent.storage.bitmaps import BitmapCache
+from hanse_consent.storage.counting import CustomerCounting
 from hanse_consent.storage.database import Database
 from hanse_consent.storage.member_cache import MemberCache
 from hanse_consent.storage.store import ConsentStore
@@ -116,6 +119,7 @@ def create_service(parts: ServiceParts, metrics: ServiceMetrics) -> FastAPI:
     )
     service.include_router(customer_routes(callers=doors.callers, records=_records(parts), look_ups=doors.look_ups))
     service.include_router(access_router(doors.access))
+    service.include_router(officer_routes(people=doors.people, findings=_findings(parts)))
     for router in _run_routers(parts, doors, decisions, metrics):
         service.include_router(router)
     describe_bodies(service)
@@ -127,6 +131,12 @@ def create_service(parts: ServiceParts, metrics: ServiceMetrics) -> FastAPI:
 def _records(parts: ServiceParts) -> RecordService:
     return RecordService(
         store=parts.store, packs=parts.packs, key=parts.key, service=parts.configuration.name, now=parts.now
+    )
+
+
+def _findings(parts: ServiceParts) -> FindingService:
+    return FindingService(
+        store=parts.store, counting=CustomerCounting(parts.database), packs=parts.packs, now=parts.now
     )
 
 

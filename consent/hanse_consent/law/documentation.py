@@ -10,13 +10,14 @@ from pydantic import BaseModel
 
 from hanse_consent.law.clock_rules import ClockRule
 from hanse_consent.law.decision_rules import DecisionRule
+from hanse_consent.law.duty_rules import DutyRule
 from hanse_consent.law.packs import LawPack, LawPacks, load_shipped_packs
 from hanse_consent.law.record_rules import RecordRule
 from hanse_consent.law.registry_conditions import StatementDemand
 from hanse_consent.law.rules import Provenance
 from hanse_consent.law.write_rules import WriteRule
 
-_AnyRule = DecisionRule | WriteRule | ClockRule | RecordRule
+_AnyRule = DecisionRule | WriteRule | ClockRule | RecordRule | DutyRule
 
 _INTRODUCTION = """# The law packs
 
@@ -28,7 +29,7 @@ Protection Law with its implementing rules, and one, `house`, for what Hanse ask
 article, what it demands, a stable outcome code and its figures. A rule is enforced only because it stands in a pack:
 for each one a test takes it out, and sees what it forbids happen. Another law is another file.
 
-Rules come in four kinds.
+Rules come in five kinds.
 
 - **Decisions** say when a customer may not be used, or what whoever uses them must do. One reason to exclude is enough.
 - **Writes** say which acts and which registered notices and purposes are refused. An act that one pack refuses is
@@ -39,6 +40,9 @@ Rules come in four kinds.
   not counted, and the last day counts whole. Where a law gives more time because the last day is a holiday, that is
   not used: the clock is never later than the law's.
 - **Records** say what is kept, for how long, and what may be left after an erasure.
+- **Duties** say what a controller has to have in order, whoever the customer: nobody is excluded by them, and officers
+  see what is missing ([findings](consent.md#findings)). A law's duties bind a controller if the law governs any of its
+  customers. A row of the law may ask for a clock and for a duty; both then have its id.
 
 ## What to have confirmed
 
@@ -60,8 +64,8 @@ agree. The law forbids the step from there to a bundle: many authorisations in o
 orders how deeply *one* purpose may look, and grants nothing else. A grant names one purpose. Two purposes said yes to
 in one gesture are refused as `BUNDLED_CONSENT`, as is a separate consent together with any other, and a box that was
 ticked beforehand as `PRESELECTED_CONSENT`. The lowest tier must work without the higher ones, and no service may depend
-on any of them. What the service cannot see is a gesture that is not named: a partner has to send the interaction with
-every grant.
+on any of them. A gesture that is not named cannot be refused: a partner has to send the interaction with every grant.
+Whoever said yes to many purposes within one second is found afterwards, and counted (H-S1).
 """
 
 _HEAD = "| Rule | Article | What it demands | Checked as | Outcome | Source | Known | Test |"
@@ -95,6 +99,7 @@ def _pack_lines(pack: LawPack) -> Iterator[str]:
         ("Writes", pack.writes),
         ("Clocks", pack.clocks),
         ("Records", pack.records),
+        ("Duties", pack.duties),
     )
     for title, rules in sections:
         if rules:

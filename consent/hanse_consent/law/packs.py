@@ -1,7 +1,7 @@
 """Law packs: one law each, as versioned data, and where and from when it applies.
 
-A pack is a file of rules about decisions, writes, clocks and records. The pack ``house`` holds Hanse's own rules; it
-has no territory and governs everybody. A new law is a new file, not new code.
+A pack is a file of rules about decisions, writes, clocks, records and duties. The pack ``house`` holds Hanse's own
+rules; it has no territory and governs everybody. A new law is a new file, not new code.
 """
 
 import tomllib
@@ -17,6 +17,7 @@ from hanse_consent.domain.moments import Moment
 from hanse_consent.domain.names import PackName
 from hanse_consent.law.clock_rules import ClockRule
 from hanse_consent.law.decision_rules import DecisionRule
+from hanse_consent.law.duty_rules import DutyRule
 from hanse_consent.law.errors import LawPackInvalidError
 from hanse_consent.law.record_rules import RecordRule
 from hanse_consent.law.rules import Rule
@@ -25,6 +26,7 @@ from hanse_privacy.protocol.vocabulary import CountryCode
 
 SHIPPED_PACKS = ("gdpr", "pipl", "house")
 """The packs that come with Hanse, by the name of their file."""
+_SECTIONS = ("decisions", "writes", "clocks", "records", "duties")
 
 
 class LawPack(BaseModel):
@@ -48,6 +50,7 @@ class LawPack(BaseModel):
     writes: tuple[WriteRule, ...] = ()
     clocks: tuple[ClockRule, ...] = ()
     records: tuple[RecordRule, ...] = ()
+    duties: tuple[DutyRule, ...] = ()
 
     @property
     def governs_everybody(self) -> bool:
@@ -57,11 +60,11 @@ class LawPack(BaseModel):
     @property
     def rules(self) -> tuple[Rule, ...]:
         """All rules of all sections."""
-        return (*self.decisions, *self.writes, *self.clocks, *self.records)
+        return (*self.decisions, *self.writes, *self.clocks, *self.records, *self.duties)
 
     @model_validator(mode="after")
     def _ids_are_unique(self) -> Self:
-        for section in ("decisions", "writes", "clocks", "records"):
+        for section in _SECTIONS:
             if repeated := _repeated(rule.id for rule in getattr(self, section)):
                 raise ValueError(f"{section} names twice: {repeated}")
         return self
@@ -70,10 +73,7 @@ class LawPack(BaseModel):
         """The pack less the rules of one id."""
         return self.model_copy(
             update={
-                "decisions": tuple(rule for rule in self.decisions if rule.id != rule_id),
-                "writes": tuple(rule for rule in self.writes if rule.id != rule_id),
-                "clocks": tuple(rule for rule in self.clocks if rule.id != rule_id),
-                "records": tuple(rule for rule in self.records if rule.id != rule_id),
+                section: tuple(rule for rule in getattr(self, section) if rule.id != rule_id) for section in _SECTIONS
             }
         )
 

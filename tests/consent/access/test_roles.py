@@ -24,6 +24,7 @@ WHO_MAY = {
     "sign-anonymity": "officer",
     "suspend-node": "officer",
     "read-look-ups": "auditor",
+    "read-findings": "officer auditor",
     "manage-accounts": "",
 }
 
