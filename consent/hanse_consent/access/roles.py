@@ -35,6 +35,8 @@ class Permission(StrEnum):
     """Who looked at whom, when and why."""
     READ_FINDINGS = "read-findings"
     """What the controller does not have in order."""
+    READ_AFFECTED_RUNS = "read-affected-runs"
+    """Which runs used customers before it was recorded that they had said no."""
     MANAGE_ACCOUNTS = "manage-accounts"
     """Held by no role: accounts are managed at the service's own machine."""
 
@@ -69,6 +71,7 @@ _PERMISSIONS: Mapping[Role, frozenset[Permission]] = MappingProxyType(
                 Permission.SIGN_ANONYMITY,
                 Permission.SUSPEND_NODE,
                 Permission.READ_FINDINGS,
+                Permission.READ_AFFECTED_RUNS,
             }
         ),
         Role.AUDITOR: frozenset(

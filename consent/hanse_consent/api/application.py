@@ -29,6 +29,7 @@ from hanse_consent.api.problems import Doorkeeper, answer_with_problems
 from hanse_consent.api.reading_routes import reading_routes
 from hanse_consent.api.schemas import PROBLEMS, describe_bodies
 from hanse_consent.cohort_source import StoreCohorts
+from hanse_consent.cohorts.affected_runs import AffectedRuns
 from hanse_consent.cohorts.issuing import ManifestIssuer
 from hanse_consent.cohorts.membership import Memberships
 from hanse_consent.cohorts.reports import CohortReports
@@ -46,6 +47,7 @@ from hanse_consent.runs.guards import run_guards
 from hanse_consent.runs.proposing import Proposals
 from hanse_consent.runs.register import RunRegister
 from hanse_consent.runs.routes import RunParts, run_routes
+from hanse_consent.runs.terms import RunTerms
 from hanse_consent.storage.bitmaps import BitmapCache
 from hanse_consent.storage.counting import CustomerCounting
 from hanse_consent.storage.database import Database
@@ -119,7 +121,9 @@ def create_service(parts: ServiceParts, metrics: ServiceMetrics) -> FastAPI:
     )
     service.include_router(customer_routes(callers=doors.callers, records=_records(parts), look_ups=doors.look_ups))
     service.include_router(access_router(doors.access))
-    service.include_router(officer_routes(people=doors.people, findings=_findings(parts)))
+    service.include_router(
+        officer_routes(people=doors.people, findings=_findings(parts), affected=_affected_runs(parts))
+    )
     for router in _run_routers(parts, doors, decisions, metrics):
         service.include_router(router)
     describe_bodies(service)
@@ -137,6 +141,14 @@ def _records(parts: ServiceParts) -> RecordService:
 def _findings(parts: ServiceParts) -> FindingService:
     return FindingService(
         store=parts.store, counting=CustomerCounting(parts.database), packs=parts.packs, now=parts.now
+    )
+
+
+def _affected_runs(parts: ServiceParts) -> AffectedRuns:
+    return AffectedRuns(
+        database=parts.database,
+        registry_at=lambda version: parts.store.registry(version=version),
+        terms_of=RunTerms(RunRegister(parts.database, now=parts.now)),
     )
 
 

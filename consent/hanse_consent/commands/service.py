@@ -11,6 +11,7 @@ import typer
 import uvicorn
 
 from hanse_consent.api.metrics import ServiceMetrics
+from hanse_consent.commands.controllers import ConfigurationFile
 from hanse_consent.configuration import ConsentConfiguration, load_configuration
 from hanse_consent.errors import ConsentConfigurationError, ListenAddressError
 from hanse_consent.law.packs import load_shipped_packs
@@ -24,7 +25,6 @@ from hanse_privacy.identity import SigningKey
 _GRACEFUL_SHUTDOWN_S = 2
 _CONCURRENT_REQUESTS = 512
 """More are answered 503 at once, unread."""
-ConfigurationFile = Annotated[Path, typer.Option("--config", help="The service's consent.toml.")]
 
 
 def keygen(out: Annotated[Path, typer.Option("--out", help="File for the new private key.")]) -> None:

@@ -25,6 +25,7 @@ WHO_MAY = {
     "suspend-node": "officer",
     "read-look-ups": "auditor",
     "read-findings": "officer auditor",
+    "read-affected-runs": "officer",
     "manage-accounts": "",
 }
 
