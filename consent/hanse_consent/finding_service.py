@@ -51,12 +51,12 @@ class FindingService:
             controller=controller,
             found_at=at,
             registry_version=registry.version,
-            pack_versions={pack.name: pack.version for pack in self._packs.packs if pack.in_force_from <= at},
+            pack_versions=self._packs.versions(at),
             findings=duty_findings(registered, registry=registry, packs=self._packs, counts=counts, at=at),
         )
 
     def _counts(self, controller: Controller, *, registry: Registry, at: datetime) -> CustomerCounts:
-        at_us, packs = to_microseconds(at), [pack for pack in self._packs.packs if pack.in_force_from <= at]
+        at_us, packs = to_microseconds(at), self._packs.in_force(at)
         return CustomerCounts(
             governed={
                 pack.name: self._counting.members(controller.name, governed_by(pack, controller), at_us=at_us)

@@ -114,7 +114,9 @@ def create_service(parts: ServiceParts, metrics: ServiceMetrics) -> FastAPI:
         redirect_slashes=False,
         responses=PROBLEMS,
     )
-    service.include_router(reading_routes(parts.configuration.name, store=parts.store, packs=parts.packs))
+    service.include_router(
+        reading_routes(parts.configuration.name, store=parts.store, packs=parts.packs, now=parts.now)
+    )
     service.include_router(act_routes(callers=doors.callers, store=parts.store, metrics=metrics))
     service.include_router(
         decision_routes(callers=doors.callers, service=decisions, look_ups=doors.look_ups, metrics=metrics)

@@ -50,7 +50,7 @@ def check(config: ConfigurationFile) -> None:
     typer.echo(
         f"{configuration.name} is in order: {len(registry.controllers)} controllers, "
         f"{len(registry.purposes)} purposes, {len(registry.notices)} notices, "
-        f"{sum(len(pack.rules) for pack in packs.packs)} rules, key {key.public.fingerprint}."
+        f"{sum(len(pack.rules) for pack in packs.in_force(utc_now()))} rules, key {key.public.fingerprint}."
     )
 
 

@@ -29,6 +29,13 @@ Protection Law with its implementing rules, and one, `house`, for what Hanse ask
 article, what it demands, a stable outcome code and its figures. A rule is enforced only because it stands in a pack:
 for each one a test takes it out, and sees what it forbids happen. Another law is another file.
 
+A law changes; what was decided under it before does not. A new version is a file of its own beside the old one, named
+after law and version: `gdpr.toml`, then `gdpr-2027.3.toml`. It holds the whole law as it reads from then on, and says
+from when it is in force; the version before it ends at that moment. What is asked about a moment, a decision, an act, a
+notice, a clock or a record, is answered by the version of that moment, and names it. Rules keep their ids where they
+mean the same. **A file that has decided is never changed**: a reading that turns out wrong is mended in a new version,
+in force from the day of mending. After adding one, run `python -m hanse_consent.law.documentation` and the tests.
+
 Rules come in five kinds.
 
 - **Decisions** say when a customer may not be used, or what whoever uses them must do. One reason to exclude is enough.
@@ -76,7 +83,7 @@ _MAX_LISTED = 6
 
 def law_table(packs: LawPacks) -> str:
     """Every rule of every pack as Markdown tables, by pack and kind of rule."""
-    return "\n".join(line for pack in packs.packs for line in _pack_lines(pack))
+    return "\n".join(line for pack in packs.packs for line in _pack_lines(pack, packs))
 
 
 def law_page(packs: LawPacks) -> str:
@@ -87,11 +94,16 @@ def law_page(packs: LawPacks) -> str:
     return f"{introduction}\n{law_table(packs)}"
 
 
-def _pack_lines(pack: LawPack) -> Iterator[str]:
+def _pack_lines(pack: LawPack, packs: LawPacks) -> Iterator[str]:
     where = ", ".join(sorted(pack.territories)) or "everywhere"
-    yield f"## {pack.title}"
+    others = [other for other in packs.packs if other.name == pack.name and other is not pack]
+    # Headings are places to link to: those of several versions differ.
+    label = f"{pack.name} {pack.version}" if others else pack.name
+    ends = min((other.in_force_from for other in others if other.in_force_from > pack.in_force_from), default=None)
+    until = f" up to {ends.date().isoformat()}" if ends is not None else ""
+    yield f"## {pack.title}{f', {pack.version}' if others else ''}"
     yield ""
-    yield f"Pack `{pack.name}`, version {pack.version}, in force from {pack.in_force_from.date().isoformat()}."
+    yield f"Pack `{pack.name}`, version {pack.version}, in force from {pack.in_force_from.date().isoformat()}{until}."
     yield f"Applies in: {where}."
     yield ""
     sections: tuple[tuple[str, tuple[_AnyRule, ...]], ...] = (
@@ -103,7 +115,7 @@ def _pack_lines(pack: LawPack) -> Iterator[str]:
     )
     for title, rules in sections:
         if rules:
-            yield f"### {title} ({pack.name})"
+            yield f"### {title} ({label})"
             yield ""
             yield _HEAD
             yield _RULE

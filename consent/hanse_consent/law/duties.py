@@ -69,14 +69,14 @@ def duty_findings(
     Args:
         controller: As registered.
         registry: What is registered.
-        packs: The law packs; those not yet in force are left out.
+        packs: The law packs; of each law, the version in force now asks.
         counts: Of the controller's customers.
         at: Now.
     """
     found = []
-    for pack in packs.packs:
+    for pack in packs.in_force(at):
         persons = counts.governed.get(pack.name, 0)
-        if pack.in_force_from > at or not (pack.governs_everybody or persons):
+        if not (pack.governs_everybody or persons):
             continue
         standing = _Standing(controller=controller, registry=registry, pack=pack, persons=persons, at=at)
         for rule in pack.duties:

@@ -114,8 +114,7 @@ def registry_findings(new: Registry, *, before: Registry, packs: LawPacks, at: d
     """Every breach, in the order of packs and rules. Arguments as for :func:`check_registry`."""
     return tuple(
         Finding(rule=rule, what=what, mend=mend)
-        for pack in packs.packs
-        if pack.in_force_from <= at
+        for pack in packs.in_force(at)
         for rule in pack.writes
         for what, mend in _breaches(rule, pack=pack, new=new, before=before, packs=packs, at=at)
     )

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
-from tests.consent.law.small_registry import only
+from tests.consent.law.small_registry import NOON, only
 
 from hanse_consent.law.errors import ExportFormatNotPortableError, RecordHoldsTooMuchError, RecordIncompleteError
 from hanse_consent.law.packs import LawPacks
@@ -33,8 +33,8 @@ def _holds(
     def scenario(packs: LawPacks) -> None:
         one = _alone(packs, law) if law != "house" else LawPacks(packs=(packs.packs[-1],))
         complete: dict[str, object] = dict.fromkeys(fields, "stated") | dict.fromkeys(may_be_none, ())
-        assert required_fields(record, packs=one) == set(complete)
-        require_record_complete(record, complete, packs=one)
+        assert required_fields(record, packs=one, at=NOON) == set(complete)
+        require_record_complete(record, complete, packs=one, at=NOON)
         for field in complete:
             incomplete = {name: value for name, value in complete.items() if name != field}
             _expect_incomplete(record, incomplete, one, field=field, rule=rule)
@@ -49,7 +49,7 @@ def _expect_incomplete(
     record: RecordKind, fields: dict[str, object], packs: LawPacks, *, field: str, rule: str
 ) -> None:
     try:
-        require_record_complete(record, fields, packs=packs)
+        require_record_complete(record, fields, packs=packs, at=NOON)
     except RecordIncompleteError as error:
         assert field in error.what
         assert f"({rule}, " in error.what
@@ -72,10 +72,10 @@ def _kept_for_three_years(rule: str, record: RecordKind) -> Callable[[LawPacks],
 
 def scenario_g_17r(packs: LawPacks) -> None:
     left = ("record_id", "position", "erased_at", "commitment", "article")
-    require_nothing_more(RecordKind.ERASURE_PROOF, left, packs=packs)
+    require_nothing_more(RecordKind.ERASURE_PROOF, left, packs=packs, at=NOON)
     for field in ("pii_principal_id", "purpose", "salt"):
         try:
-            require_nothing_more(RecordKind.ERASURE_PROOF, (*left, field), packs=packs)
+            require_nothing_more(RecordKind.ERASURE_PROOF, (*left, field), packs=packs, at=NOON)
         except RecordHoldsTooMuchError as error:
             assert field in error.what
         else:
@@ -86,9 +86,9 @@ def _portable(rule: str, law: str) -> Callable[[LawPacks], None]:
     def scenario(packs: LawPacks) -> None:
         one = only(packs, law)
         for form in (ExportFormat.JSON, ExportFormat.JSON_LD, ExportFormat.CSV):
-            require_export_form(RecordKind.ACCESS_PACKAGE, form, packs=one)
+            require_export_form(RecordKind.ACCESS_PACKAGE, form, packs=one, at=NOON)
         try:
-            require_export_form(RecordKind.ACCESS_PACKAGE, ExportFormat.PDF, packs=one)
+            require_export_form(RecordKind.ACCESS_PACKAGE, ExportFormat.PDF, packs=one, at=NOON)
         except ExportFormatNotPortableError as error:
             assert f"({rule}, " in error.what
         else:

@@ -45,7 +45,7 @@ def test_a_finding_cites_its_rule() -> None:
 def test_laws_bind_a_controller_whose_customers_they_govern() -> None:
     big = registry(controllers=(shop("CN"),))
     assert rules(big, persons={"pipl": 20_000_000}) == ["P-52", "P-54"]
-    early = PACKS.pack("pipl").in_force_from - MICROSECOND
+    early = PACKS.pack("pipl", at=NOON).in_force_from - MICROSECOND
     assert rules(big, persons={"pipl": 20_000_000}, at=early) == []
 
 

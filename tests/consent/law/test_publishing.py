@@ -158,7 +158,7 @@ def test_a_law_not_yet_in_force_asks_nothing() -> None:
 
 
 def test_what_one_rule_calls_sensitive_every_rule_does() -> None:
-    pipl = PACKS.pack("pipl")
+    pipl = PACKS.pack("pipl", at=NOON)
     assert pipl is not None
     (classes,) = (rule.condition for rule in pipl.writes if isinstance(rule.condition, CategoriesClassified))
     (told,) = (rule.condition for rule in pipl.writes if isinstance(rule.condition, NoticeStatesOfCategories))
@@ -173,7 +173,7 @@ def test_what_one_rule_calls_sensitive_every_rule_does() -> None:
 
 @pytest.mark.parametrize("law", ["gdpr", "pipl"])
 def test_a_basis_that_may_be_registered_may_be_used(law: str) -> None:
-    pack = PACKS.pack(law)
+    pack = PACKS.pack(law, at=NOON)
     assert pack is not None
     (listed,) = (rule.condition for rule in pack.writes if isinstance(rule.condition, BasisListed))
     (used,) = (rule.condition for rule in pack.decisions if isinstance(rule.condition, BasisNotAccepted))

@@ -38,7 +38,8 @@ def test_every_rule_is_kept(rule_id: str) -> None:
 
 
 def test_of_two_periods_the_longer_one_counts() -> None:
-    pipl = PACKS.pack("pipl")
+    made = datetime(2023, 6, 15, 12, 0, tzinfo=UTC)
+    pipl = PACKS.pack("pipl", at=made)
     assert pipl is not None
     kept = next(rule for rule in pipl.records if rule.id == "P-rec")
     five_years = KeepAtLeast(name="keep-at-least", record=RecordKind.PROVISION, months=60)
@@ -52,10 +53,9 @@ def test_of_two_periods_the_longer_one_counts() -> None:
             "duties": (),
         }
     )
-    made = datetime(2023, 6, 15, 12, 0, tzinfo=UTC)
     for order in ((longer, *PACKS.packs), (*PACKS.packs, longer)):
         packs = LawPacks(packs=order)
-        assert keep_until(RecordKind.PROVISION, made, packs=packs) == datetime(2028, 6, 17, tzinfo=UTC)
+        assert keep_until(RecordKind.PROVISION, made, packs=packs, at=made) == datetime(2028, 6, 17, tzinfo=UTC)
         with pytest.raises(RecordMustBeKeptError, match=r"2028-06-17 .*P-rec.*X-1|2028-06-17 .*X-1.*P-rec"):
             require_may_delete(RecordKind.PROVISION, made, datetime(2027, 1, 1, tzinfo=UTC), packs=packs)
-    assert keep_until(RecordKind.DECISION, made, packs=PACKS) is None
+    assert keep_until(RecordKind.DECISION, made, packs=PACKS, at=made) is None
