@@ -153,7 +153,11 @@ class World:
             material_change=material_change,
             text=f"What we do with your data, {name} {version}.",
             statements=NoticeStatements(
-                controllers=controllers, recipients=recipients, countries=("CN", "DE", "SG"), **_STATEMENTS
+                controllers=controllers,
+                recipients=recipients,
+                countries=("CN", "DE", "SG"),
+                categories=CATEGORIES,
+                **_STATEMENTS,
             ),
         )
 

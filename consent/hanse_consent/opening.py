@@ -12,11 +12,16 @@ from hanse_consent.access.nonces import RequestMemory
 from hanse_consent.access.rate_limits import AccessLimits
 from hanse_consent.api.application import ServiceParts, create_service
 from hanse_consent.api.metrics import ServiceMetrics
+from hanse_consent.cohorts.affected_runs import AffectedRuns
 from hanse_consent.cohorts.leaves import keep_leaves
 from hanse_consent.configuration import ConsentConfiguration
 from hanse_consent.errors import ConsentConfigurationError
+from hanse_consent.finding_service import FindingService
 from hanse_consent.law.packs import LawPacks, load_shipped_packs
 from hanse_consent.registry_files import read_registry
+from hanse_consent.runs.register import RunRegister
+from hanse_consent.runs.terms import RunTerms
+from hanse_consent.storage.counting import CustomerCounting
 from hanse_consent.storage.database import Database
 from hanse_consent.storage.location import DatabaseLocation
 from hanse_consent.storage.store import ConsentStore
@@ -42,6 +47,31 @@ def open_store(configuration: ConsentConfiguration, *, now: Callable[[], datetim
     """The configured store, without registering anything."""
     with closing(Database(location_of(configuration))) as database:
         yield _store(database, packs=load_shipped_packs(), now=now)
+
+
+@contextmanager
+def open_findings(
+    configuration: ConsentConfiguration, *, now: Callable[[], datetime] = utc_now
+) -> Iterator[FindingService]:
+    """What the service would find, without serving or registering anything."""
+    packs = load_shipped_packs()
+    with closing(Database(location_of(configuration))) as database:
+        store = _store(database, packs=packs, now=now)
+        yield FindingService(store=store, counting=CustomerCounting(database), packs=packs, now=now)
+
+
+@contextmanager
+def open_affected_runs(
+    configuration: ConsentConfiguration, *, now: Callable[[], datetime] = utc_now
+) -> Iterator[AffectedRuns]:
+    """What the service would report of acts that came too late for runs, without serving."""
+    with closing(Database(location_of(configuration))) as database:
+        store = _store(database, packs=load_shipped_packs(), now=now)
+        yield AffectedRuns(
+            database=database,
+            registry_at=lambda version: store.registry(version=version),
+            terms_of=RunTerms(RunRegister(database, now=now)),
+        )
 
 
 @contextmanager

@@ -45,7 +45,6 @@ class RecordService:
         self._key = key
         self._service = service
         self._now = now
-        self._must_hold = tuple(sorted(required_fields(RecordKind.CONSENT, packs=packs)))
 
     def history(self, controller: str, customer: str) -> tuple[RecordedAct, ...]:
         """Everything recorded of a customer, in order; nothing of one who is not known."""
@@ -67,7 +66,7 @@ class RecordService:
                 "Nothing is recorded of this customer here.", "Check the pseudonym and the controller."
             )
         source = self._source(controller, customer, history)
-        return make_record(history, source, purpose=purpose, must_hold=self._must_hold)
+        return make_record(history, source, purpose=purpose, must_hold=self._must_hold(source.at))
 
     def records_of_everybody(self, controller: str) -> Iterator[ConsentRecord]:
         """Every record of every customer who was not erased, one customer in memory at a time."""
@@ -79,7 +78,7 @@ class RecordService:
                 history = self.history(controller, customer)
                 if history:
                     source = self._source(controller, customer, history)
-                    yield from records_of(history, source, must_hold=self._must_hold)
+                    yield from records_of(history, source, must_hold=self._must_hold(source.at))
 
     def _source(self, controller: str, customer: str, history: Sequence[RecordedAct]) -> RecordSource:
         at = self._now()
@@ -88,7 +87,7 @@ class RecordService:
         asked, at_us = registry.controller(controller), to_microseconds(at)
         packs = tuple(
             pack.name
-            for pack in self._packs.packs
+            for pack in self._packs.in_force(at)
             if not pack.governs_everybody and contains(governed_by(pack, asked))(facts, at_us)
         )
         return RecordSource(controller=controller, registry=registry, packs=packs, at=at, position=history[-1].position)
@@ -100,9 +99,13 @@ class RecordService:
             NothingRecordedError: If nothing was ever said.
             HanseError: If no complete record can be made.
         """
-        record = self.record(controller, customer, purpose)
-        packs = tuple(pack.name for pack in self._packs.packs if not pack.governs_everybody)
-        return make_receipt(record, packs=packs, service=self._service, now=self._now()).sign(self._key)
+        record, now = self.record(controller, customer, purpose), self._now()
+        packs = tuple(pack.name for pack in self._packs.in_force(now) if not pack.governs_everybody)
+        return make_receipt(record, packs=packs, service=self._service, now=now).sign(self._key)
+
+    def _must_hold(self, at: datetime) -> tuple[str, ...]:
+        """The fields that the laws in force want in a record."""
+        return tuple(sorted(required_fields(RecordKind.CONSENT, packs=self._packs, at=at)))
 
 
 def _end_of(stored: StoredAct, facts: CustomerFacts) -> int | None:

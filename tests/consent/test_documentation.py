@@ -246,7 +246,7 @@ def test_the_requests_of_the_page_are_answered_as_it_says(text: str, folder: Pat
                 assert answer.status_code == 200, (address, answer.text)
                 if shown:
                     compare(answer.json(), json.loads(shown))
-        assert len(met) == 10
+        assert len(met) == 12
         assert addresses(text) == {
             (method.upper(), path) for path, methods in service.openapi()["paths"].items() for method in methods
         }

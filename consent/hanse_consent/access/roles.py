@@ -33,6 +33,10 @@ class Permission(StrEnum):
     SUSPEND_NODE = "suspend-node"
     READ_LOOK_UPS = "read-look-ups"
     """Who looked at whom, when and why."""
+    READ_FINDINGS = "read-findings"
+    """What the controller does not have in order."""
+    READ_AFFECTED_RUNS = "read-affected-runs"
+    """Which runs used customers before it was recorded that they had said no."""
     MANAGE_ACCOUNTS = "manage-accounts"
     """Held by no role: accounts are managed at the service's own machine."""
 
@@ -66,10 +70,18 @@ _PERMISSIONS: Mapping[Role, frozenset[Permission]] = MappingProxyType(
                 Permission.EXPORT,
                 Permission.SIGN_ANONYMITY,
                 Permission.SUSPEND_NODE,
+                Permission.READ_FINDINGS,
+                Permission.READ_AFFECTED_RUNS,
             }
         ),
         Role.AUDITOR: frozenset(
-            {Permission.READ_REGISTRY, Permission.READ_RUNS, Permission.EXPORT, Permission.READ_LOOK_UPS}
+            {
+                Permission.READ_REGISTRY,
+                Permission.READ_RUNS,
+                Permission.EXPORT,
+                Permission.READ_LOOK_UPS,
+                Permission.READ_FINDINGS,
+            }
         ),
         Role.PARTNER: frozenset({Permission.READ_REGISTRY, Permission.READ_RUNS}),
         Role.SCIENTIST: frozenset({Permission.READ_REGISTRY, Permission.READ_RUNS, Permission.PROPOSE_RUN}),

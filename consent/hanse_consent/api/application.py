@@ -24,16 +24,19 @@ from hanse_consent.api.customer_routes import customer_routes
 from hanse_consent.api.decision_routes import decision_routes
 from hanse_consent.api.evidence_routes import evidence_routes
 from hanse_consent.api.metrics import ServiceMetrics
+from hanse_consent.api.officer_routes import officer_routes
 from hanse_consent.api.problems import Doorkeeper, answer_with_problems
 from hanse_consent.api.reading_routes import reading_routes
 from hanse_consent.api.schemas import PROBLEMS, describe_bodies
 from hanse_consent.cohort_source import StoreCohorts
+from hanse_consent.cohorts.affected_runs import AffectedRuns
 from hanse_consent.cohorts.issuing import ManifestIssuer
 from hanse_consent.cohorts.membership import Memberships
 from hanse_consent.cohorts.reports import CohortReports
 from hanse_consent.cohorts.routes import cohort_routes
 from hanse_consent.configuration import ConsentConfiguration
 from hanse_consent.decision_service import DecisionService
+from hanse_consent.finding_service import FindingService
 from hanse_consent.law.packs import LawPacks
 from hanse_consent.party_keys import PartyKeys
 from hanse_consent.record_service import RecordService
@@ -44,7 +47,9 @@ from hanse_consent.runs.guards import run_guards
 from hanse_consent.runs.proposing import Proposals
 from hanse_consent.runs.register import RunRegister
 from hanse_consent.runs.routes import RunParts, run_routes
+from hanse_consent.runs.terms import RunTerms
 from hanse_consent.storage.bitmaps import BitmapCache
+from hanse_consent.storage.counting import CustomerCounting
 from hanse_consent.storage.database import Database
 from hanse_consent.storage.member_cache import MemberCache
 from hanse_consent.storage.store import ConsentStore
@@ -109,13 +114,18 @@ def create_service(parts: ServiceParts, metrics: ServiceMetrics) -> FastAPI:
         redirect_slashes=False,
         responses=PROBLEMS,
     )
-    service.include_router(reading_routes(parts.configuration.name, store=parts.store, packs=parts.packs))
+    service.include_router(
+        reading_routes(parts.configuration.name, store=parts.store, packs=parts.packs, now=parts.now)
+    )
     service.include_router(act_routes(callers=doors.callers, store=parts.store, metrics=metrics))
     service.include_router(
         decision_routes(callers=doors.callers, service=decisions, look_ups=doors.look_ups, metrics=metrics)
     )
     service.include_router(customer_routes(callers=doors.callers, records=_records(parts), look_ups=doors.look_ups))
     service.include_router(access_router(doors.access))
+    service.include_router(
+        officer_routes(people=doors.people, findings=_findings(parts), affected=_affected_runs(parts))
+    )
     for router in _run_routers(parts, doors, decisions, metrics):
         service.include_router(router)
     describe_bodies(service)
@@ -127,6 +137,20 @@ def create_service(parts: ServiceParts, metrics: ServiceMetrics) -> FastAPI:
 def _records(parts: ServiceParts) -> RecordService:
     return RecordService(
         store=parts.store, packs=parts.packs, key=parts.key, service=parts.configuration.name, now=parts.now
+    )
+
+
+def _findings(parts: ServiceParts) -> FindingService:
+    return FindingService(
+        store=parts.store, counting=CustomerCounting(parts.database), packs=parts.packs, now=parts.now
+    )
+
+
+def _affected_runs(parts: ServiceParts) -> AffectedRuns:
+    return AffectedRuns(
+        database=parts.database,
+        registry_at=lambda version: parts.store.registry(version=version),
+        terms_of=RunTerms(RunRegister(parts.database, now=parts.now)),
     )
 
 

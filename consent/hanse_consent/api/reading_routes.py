@@ -1,5 +1,7 @@
 """What anybody may read: whether the service runs, the purposes, the notices, the law packs' versions."""
 
+from collections.abc import Callable
+from datetime import datetime
 from http import HTTPStatus
 from typing import Annotated, Literal
 
@@ -58,10 +60,9 @@ class NoticeList(_Answer):
     """Ask again with this as ``after`` for more; none if these were the last."""
 
 
-def reading_routes(name: str, *, store: ConsentStore, packs: LawPacks) -> APIRouter:
+def reading_routes(name: str, *, store: ConsentStore, packs: LawPacks, now: Callable[[], datetime]) -> APIRouter:
     """Build ``/v1/health``, ``/v1/ready``, ``/v1/purposes`` and ``/v1/notices``."""
     router = APIRouter(prefix="/v1", tags=["reading"])
-    versions = {pack.name: pack.version for pack in packs.packs}
 
     @router.get("/health")
     def health() -> Health:
@@ -77,7 +78,7 @@ def reading_routes(name: str, *, store: ConsentStore, packs: LawPacks) -> APIRou
             version = None
         is_ready = version is not None and version > 0
         response.status_code = HTTPStatus.OK if is_ready else HTTPStatus.SERVICE_UNAVAILABLE
-        return Readiness(ready=is_ready, registry_version=version, pack_versions=versions)
+        return Readiness(ready=is_ready, registry_version=version, pack_versions=packs.versions(now()))
 
     @router.get("/purposes")
     def purposes() -> PurposeList:

@@ -9,6 +9,7 @@ import typer
 from hanse_consent.access.commands import account_commands, node_commands
 from hanse_consent.access.transactions import Transactions
 from hanse_consent.commands.exchange import export_acts, import_acts
+from hanse_consent.commands.officers import affected_runs, findings
 from hanse_consent.commands.service import check, keygen, migrate_store, serve
 from hanse_consent.configuration import load_configuration
 from hanse_consent.opening import location_of, open_store
@@ -38,6 +39,8 @@ app.command()(serve)
 app.command(name="migrate")(migrate_store)
 app.command(name="import")(import_acts)
 app.command(name="export")(export_acts)
+app.command()(findings)
+app.command(name="affected-runs")(affected_runs)
 app.command(name="verify-receipt")(verify_receipt_command)
 app.add_typer(account_commands(_transactions), name="account")
 app.add_typer(node_commands(_transactions, known_nodes=_known_nodes), name="node")

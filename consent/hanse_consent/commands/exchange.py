@@ -10,6 +10,7 @@ from typing import Annotated, BinaryIO
 
 import typer
 
+from hanse_consent.commands.controllers import ConfigurationFile, Controller, require_known
 from hanse_consent.configuration import load_configuration
 from hanse_consent.domain.acts import ActEffect
 from hanse_consent.errors import ConsentConfigurationError
@@ -26,15 +27,11 @@ from hanse_consent.records.export import (
     records_as_ndjson,
 )
 from hanse_consent.records.importing import acts_from_csv, acts_from_ndjson
-from hanse_consent.storage.errors import ControllerUnknownError
 from hanse_consent.storage.store import ConsentStore
 from hanse_consent.storage.stored_acts import StoredAct
 from hanse_privacy.identity import SigningKey
 
 _ROWS_PER_READ = 5_000
-
-ConfigurationFile = Annotated[Path, typer.Option("--config", help="The service's consent.toml.")]
-Controller = Annotated[str, typer.Option("--controller", help="Whose customers.")]
 
 
 class FileFormat(StrEnum):
@@ -89,7 +86,7 @@ def export_acts(
     configuration = load_configuration(config)
     key = SigningKey.load(configuration.key)
     with open_store(configuration) as store:
-        _require_known(store, controller)
+        require_known(store, controller)
         service = RecordService(
             store=store, packs=load_shipped_packs(), key=key, service=configuration.name, now=utc_now
         )
@@ -102,12 +99,6 @@ def export_acts(
         with os.fdopen(os.open(out, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as target:
             for chunk in chunks:
                 target.write(chunk)
-
-
-def _require_known(store: ConsentStore, controller: str) -> None:
-    # One that was served once can still be exported: its acts are evidence.
-    if store.registry().controller(controller) is None and store.position(controller) == 0:
-        raise ControllerUnknownError(f"The controller {controller} is not registered.", "Check the name.")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,6 +11,7 @@ import typer
 import uvicorn
 
 from hanse_consent.api.metrics import ServiceMetrics
+from hanse_consent.commands.controllers import ConfigurationFile
 from hanse_consent.configuration import ConsentConfiguration, load_configuration
 from hanse_consent.errors import ConsentConfigurationError, ListenAddressError
 from hanse_consent.garbage import settle
@@ -25,7 +26,6 @@ from hanse_privacy.identity import SigningKey
 _GRACEFUL_SHUTDOWN_S = 2
 _CONCURRENT_REQUESTS = 512
 """More are answered 503 at once, unread."""
-ConfigurationFile = Annotated[Path, typer.Option("--config", help="The service's consent.toml.")]
 
 
 def keygen(out: Annotated[Path, typer.Option("--out", help="File for the new private key.")]) -> None:
@@ -51,7 +51,7 @@ def check(config: ConfigurationFile) -> None:
     typer.echo(
         f"{configuration.name} is in order: {len(registry.controllers)} controllers, "
         f"{len(registry.purposes)} purposes, {len(registry.notices)} notices, "
-        f"{len(packs.rule_ids)} rules, key {key.public.fingerprint}."
+        f"{sum(len(pack.rules) for pack in packs.in_force(utc_now()))} rules, key {key.public.fingerprint}."
     )
 
 

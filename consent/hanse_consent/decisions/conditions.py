@@ -54,6 +54,7 @@ excluded.register(transfers.transfer_mechanism_missing)
 excluded.register(transfers.transfer_assessment_missing)
 excluded.register(transfers.transfer_needs_explicit_consent)
 excluded.register(transfers.export_threshold)
+excluded.register(transfers.critical_operator_export)
 
 
 @singledispatch
@@ -64,4 +65,5 @@ def obliges(condition: object, situation: Situation) -> bool:  # noqa: ARG001 - 
 
 obliges.register(grants.use_rests_on_consent)
 obliges.register(rights.decides_without_a_person)
+obliges.register(separate_consents.received)
 obliges.register(separate_consents.received_by_processor)

@@ -48,15 +48,19 @@ def governed_by(pack: LawPack, controller: Controller | None) -> CustomerSet:
     return union([living_in(pack.territories, controller), residence_unknown(controller)])
 
 
-def younger_than(years: int, *, today: date, controller: Controller | None) -> CustomerSet:
-    """Customers who have not had that birthday, or may not have had it.
+def youngest_grown(years: int, *, today: date) -> int:
+    """The latest birthday of anybody who is that old, in days since 1970.
 
     A birthday begins at midnight UTC. Who was born on 29 February has it on 1 March in other years.
     """
     # The last day of February of a common year stands for the 29th: the birthday then is still to come.
     day = 28 if (today.month, today.day) == (2, 29) else today.day
-    youngest_grown = date(today.year - years, today.month, day)
-    recorded = Having(topic=AGE, born_after=to_day_number(youngest_grown))
+    return to_day_number(date(today.year - years, today.month, day))
+
+
+def younger_than(years: int, *, today: date, controller: Controller | None) -> CustomerSet:
+    """Customers who have not had that birthday, or may not have had it."""
+    recorded = Having(topic=AGE, born_after=youngest_grown(years, today=today))
     presumed = controller.presumed if controller is not None else None
     known_adults = presumed is not None and presumed.adult
     return union([recorded, NOBODY if known_adults else complement(Having(topic=AGE))])

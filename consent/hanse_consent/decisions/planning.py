@@ -12,7 +12,7 @@ from hanse_consent.decisions.situation import Situation
 from hanse_consent.domain.moments import NO_END, Moment, to_microseconds
 from hanse_consent.domain.registry import Registry
 from hanse_consent.law.decision_rules import DecisionRule
-from hanse_consent.law.packs import LawPack, LawPacks
+from hanse_consent.law.packs import LawPacks
 
 _NO_RULES_YET = Reason(rule="H-D00", article="Hanse", code="NO_RULES_IN_FORCE")
 
@@ -26,13 +26,13 @@ def make_plan(question: Question, *, registry: Registry, packs: LawPacks, at: da
     Args:
         question: What is asked.
         registry: What is registered, at the version to decide by.
-        packs: The law packs; those not yet in force at ``at`` are left out.
+        packs: The law packs; of each law, the version in force at ``at`` decides.
         at: The moment asked about, with its time zone.
 
     Returns:
         The plan, right for every moment from ``from_us`` up to, but not at, ``until_us``.
     """
-    applying = tuple(pack for pack in packs.packs if pack.in_force_from <= at)
+    applying = packs.in_force(at)
     controller = registry.controller(question.controller)
     territorial = tuple(pack for pack in applying if not pack.governs_everybody)
     governed = {pack.name: governed_by(pack, controller) for pack in territorial}
@@ -58,11 +58,11 @@ def make_plan(question: Question, *, registry: Registry, packs: LawPacks, at: da
         # Before the first rule there is no permission, either.
         exclusions.append(Exclusion(reason=_NO_RULES_YET, excluded=EVERYONE))
     ages_matter = any(reads_birthdays(exclusion.excluded) for exclusion in exclusions)
-    from_us, until_us = _interval(at, question=question, registry=registry, packs=packs.packs, ages_matter=ages_matter)
+    from_us, until_us = _interval(at, question=question, registry=registry, packs=packs, ages_matter=ages_matter)
     return Plan(
         question=question,
         registry_version=registry.version,
-        pack_versions={pack.name: pack.version for pack in applying},
+        pack_versions=packs.versions(at),
         exclusions=tuple(sorted(exclusions, key=lambda exclusion: exclusion.reason.rule)),
         obligations=tuple(sorted(obligations, key=lambda obligation: obligation.rule)),
         from_us=from_us,
@@ -90,9 +90,9 @@ def _obligation(rule: DecisionRule, situation: Situation) -> Iterable[Obligation
 
 
 def _interval(
-    at: datetime, *, question: Question, registry: Registry, packs: Iterable[LawPack], ages_matter: bool
+    at: datetime, *, question: Question, registry: Registry, packs: LawPacks, ages_matter: bool
 ) -> tuple[int, int]:
-    moments = [pack.in_force_from for pack in packs]
+    moments = [*packs.changes]
     moments += [notice.published_at for notice in registry.notices]
     moments += _dates_of_records(question.controller, registry)
     if ages_matter:

@@ -10,6 +10,7 @@ from hanse_consent.domain.acts import SeparateConsent, SeparateMatter
 from hanse_consent.domain.parties import AgreementRole
 from hanse_consent.law.decision_rules import (
     ExplicitConsentForCategories,
+    Received,
     ReceivedByProcessor,
     SeparateConsentAbroad,
     SeparateConsentForCategories,
@@ -79,6 +80,11 @@ def separate_consent_for_imagery(condition: SeparateConsentForImagery, situation
     if condition.categories.isdisjoint(situation.question.categories):
         return NOBODY
     return _lacking_any(SeparateMatter.PUBLIC_PLACE_IMAGERY, [situation.question.purpose])
+
+
+def received(_: Received, situation: Situation) -> bool:
+    """Whether anybody beside the controller receives the outcome."""
+    return bool(situation.recipients)
 
 
 def received_by_processor(_: ReceivedByProcessor, situation: Situation) -> bool:

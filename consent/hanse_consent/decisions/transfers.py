@@ -6,6 +6,7 @@ from hanse_consent.decisions.situation import Situation
 from hanse_consent.domain.acts import SeparateConsent, SeparateMatter
 from hanse_consent.domain.parties import AssessmentKind
 from hanse_consent.law.decision_rules import (
+    CriticalOperatorExport,
     ExportThreshold,
     TransferAssessmentMissing,
     TransferMechanismMissing,
@@ -62,4 +63,14 @@ def export_threshold(condition: ExportThreshold, situation: Situation) -> Custom
             reached = persons >= level.persons_from or sensitive >= level.sensitive_persons_from
             if reached and mechanisms.isdisjoint(level.mechanisms):
                 return EVERYONE
+    return NOBODY
+
+
+def critical_operator_export(condition: CriticalOperatorExport, situation: Situation) -> CustomerSet:
+    """Everyone, if such an operator sends data abroad under a weaker mechanism."""
+    if situation.controller is None or not situation.controller.critical_infrastructure:
+        return NOBODY
+    for recipient in situation.abroad():
+        if not any(transfer.mechanism in condition.mechanisms for transfer in situation.transfers_to(recipient)):
+            return EVERYONE
     return NOBODY

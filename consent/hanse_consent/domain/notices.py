@@ -6,7 +6,7 @@ from typing import Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from hanse_consent.domain.moments import Moment
-from hanse_consent.domain.names import LanguageTag, NoticeReference
+from hanse_consent.domain.names import CategoryTerm, LanguageTag, NoticeReference
 from hanse_privacy.protocol.vocabulary import CountryCode, PartyName, PurposeName
 
 
@@ -22,6 +22,10 @@ class NoticeStatements(BaseModel):
     controllers: tuple[PartyName, ...] = ()
     """Controllers who rely on it; joint controllers are all named."""
     contact: str = Field(default="", max_length=500)
+    categories: tuple[CategoryTerm, ...] = ()
+    """Kinds of data that are processed."""
+    legal_basis: str = Field(default="", max_length=1000)
+    """On what ground, where that is not consent, and which interests are pursued."""
     means: str = Field(default="", max_length=2000)
     """How data is processed."""
     retention: str = Field(default="", max_length=500)

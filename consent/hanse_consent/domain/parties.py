@@ -1,5 +1,6 @@
 """Controllers, recipients, and what they have agreed: contracts, transfers, assessments. All of it ends."""
 
+from datetime import date
 from enum import StrEnum
 from typing import Self
 
@@ -41,6 +42,12 @@ class Controller(_Record):
     public_key: str
     """The line that the partner's ``keygen`` printed; its node's requests are signed with it."""
     presumed: PresumedCustomer | None = None
+    critical_infrastructure: bool = False
+    """Whether a state has named it an operator of critical information infrastructure (PIPL 40)."""
+    protection_officer: str = Field(default="", max_length=500)
+    """Name and address of the personal information protection officer (PIPL 52)."""
+    audited_on: date | None = None
+    """When its last compliance audit was finished (PIPL 54)."""
 
     @field_validator("public_key")
     @classmethod
@@ -97,6 +104,8 @@ class Agreement(_InForce):
     sub_processors: tuple[PartyName, ...] = ()
     document_sha256: Sha256
     """Digest of the signed paper."""
+    returned_at: Moment | None = None
+    """When a processor attested that it had returned or deleted the data (GDPR 28(3)(g), PIPL 21)."""
 
 
 class TransferMechanism(StrEnum):

@@ -212,7 +212,7 @@ def start_clocks(
 
     Args:
         matter: What happened.
-        pack: The law pack; for several that apply, start the clocks of each.
+        pack: The law's version in force when it happened; for several laws that apply, start the clocks of each.
         started_at: When it happened.
         zone: The legal time of the place where the pack applies, such as that of Berlin or Shanghai.
         persons: How many persons are concerned; some clocks start only from a number on.

@@ -331,6 +331,13 @@ class ExportThreshold(_Condition):
     levels: Annotated[tuple[ExportLevel, ...], Field(min_length=1)]
 
 
+class CriticalOperatorExport(_Condition):
+    """An operator of critical infrastructure sends data abroad, and no accepted mechanism is in force."""
+
+    name: Literal["critical-operator-export"]
+    mechanisms: Mechanisms
+
+
 # --- Rules that only oblige -------------------------------------------------------------------------------------------
 
 
@@ -344,6 +351,12 @@ class UseOnConsent(_Condition):
     """Every use whose ground is consent."""
 
     name: Literal["use-on-consent"]
+
+
+class Received(_Condition):
+    """Somebody beside the controller is among the recipients."""
+
+    name: Literal["received"]
 
 
 class ReceivedByProcessor(_Condition):
@@ -390,14 +403,16 @@ DecisionCondition = Annotated[
     | TransferAssessmentMissing
     | TransferNeedsExplicitConsent
     | ExportThreshold
+    | CriticalOperatorExport
     | EveryUse
     | UseOnConsent
+    | Received
     | ReceivedByProcessor,
     Field(discriminator="name"),
 ]
 """What a rule about decisions checks, with its figures."""
 
-OBLIGING_ONLY = (EveryUse, UseOnConsent, ReceivedByProcessor)
+OBLIGING_ONLY = (EveryUse, UseOnConsent, Received, ReceivedByProcessor)
 """Conditions that exclude nobody."""
 
 

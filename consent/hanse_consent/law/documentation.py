@@ -10,13 +10,14 @@ from pydantic import BaseModel
 
 from hanse_consent.law.clock_rules import ClockRule
 from hanse_consent.law.decision_rules import DecisionRule
+from hanse_consent.law.duty_rules import DutyRule
 from hanse_consent.law.packs import LawPack, LawPacks, load_shipped_packs
 from hanse_consent.law.record_rules import RecordRule
 from hanse_consent.law.registry_conditions import StatementDemand
 from hanse_consent.law.rules import Provenance
 from hanse_consent.law.write_rules import WriteRule
 
-_AnyRule = DecisionRule | WriteRule | ClockRule | RecordRule
+_AnyRule = DecisionRule | WriteRule | ClockRule | RecordRule | DutyRule
 
 _INTRODUCTION = """# The law packs
 
@@ -28,7 +29,14 @@ Protection Law with its implementing rules, and one, `house`, for what Hanse ask
 article, what it demands, a stable outcome code and its figures. A rule is enforced only because it stands in a pack:
 for each one a test takes it out, and sees what it forbids happen. Another law is another file.
 
-Rules come in four kinds.
+A law changes; what was decided under it before does not. A new version is a file of its own beside the old one, named
+after law and version: `gdpr.toml`, then `gdpr-2027.3.toml`. It holds the whole law as it reads from then on, and says
+from when it is in force; the version before it ends at that moment. What is asked about a moment, a decision, an act, a
+notice, a clock or a record, is answered by the version of that moment, and names it. Rules keep their ids where they
+mean the same. **A file that has decided is never changed**: a reading that turns out wrong is mended in a new version,
+in force from the day of mending. After adding one, run `python -m hanse_consent.law.documentation` and the tests.
+
+Rules come in five kinds.
 
 - **Decisions** say when a customer may not be used, or what whoever uses them must do. One reason to exclude is enough.
 - **Writes** say which acts and which registered notices and purposes are refused. An act that one pack refuses is
@@ -39,6 +47,9 @@ Rules come in four kinds.
   not counted, and the last day counts whole. Where a law gives more time because the last day is a holiday, that is
   not used: the clock is never later than the law's.
 - **Records** say what is kept, for how long, and what may be left after an erasure.
+- **Duties** say what a controller has to have in order, whoever the customer: nobody is excluded by them, and officers
+  see what is missing ([findings](consent.md#findings)). A law's duties bind a controller if the law governs any of its
+  customers. A row of the law may ask for a clock and for a duty; both then have its id.
 
 ## What to have confirmed
 
@@ -60,8 +71,8 @@ agree. The law forbids the step from there to a bundle: many authorisations in o
 orders how deeply *one* purpose may look, and grants nothing else. A grant names one purpose. Two purposes said yes to
 in one gesture are refused as `BUNDLED_CONSENT`, as is a separate consent together with any other, and a box that was
 ticked beforehand as `PRESELECTED_CONSENT`. The lowest tier must work without the higher ones, and no service may depend
-on any of them. What the service cannot see is a gesture that is not named: a partner has to send the interaction with
-every grant.
+on any of them. A gesture that is not named cannot be refused: a partner has to send the interaction with every grant.
+Whoever said yes to many purposes within one second is found afterwards, and counted (H-S1).
 """
 
 _HEAD = "| Rule | Article | What it demands | Checked as | Outcome | Source | Known | Test |"
@@ -72,7 +83,7 @@ _MAX_LISTED = 6
 
 def law_table(packs: LawPacks) -> str:
     """Every rule of every pack as Markdown tables, by pack and kind of rule."""
-    return "\n".join(line for pack in packs.packs for line in _pack_lines(pack))
+    return "\n".join(line for pack in packs.packs for line in _pack_lines(pack, packs))
 
 
 def law_page(packs: LawPacks) -> str:
@@ -83,11 +94,16 @@ def law_page(packs: LawPacks) -> str:
     return f"{introduction}\n{law_table(packs)}"
 
 
-def _pack_lines(pack: LawPack) -> Iterator[str]:
+def _pack_lines(pack: LawPack, packs: LawPacks) -> Iterator[str]:
     where = ", ".join(sorted(pack.territories)) or "everywhere"
-    yield f"## {pack.title}"
+    others = [other for other in packs.packs if other.name == pack.name and other is not pack]
+    # Headings are places to link to: those of several versions differ.
+    label = f"{pack.name} {pack.version}" if others else pack.name
+    ends = min((other.in_force_from for other in others if other.in_force_from > pack.in_force_from), default=None)
+    until = f" up to {ends.date().isoformat()}" if ends is not None else ""
+    yield f"## {pack.title}{f', {pack.version}' if others else ''}"
     yield ""
-    yield f"Pack `{pack.name}`, version {pack.version}, in force from {pack.in_force_from.date().isoformat()}."
+    yield f"Pack `{pack.name}`, version {pack.version}, in force from {pack.in_force_from.date().isoformat()}{until}."
     yield f"Applies in: {where}."
     yield ""
     sections: tuple[tuple[str, tuple[_AnyRule, ...]], ...] = (
@@ -95,10 +111,11 @@ def _pack_lines(pack: LawPack) -> Iterator[str]:
         ("Writes", pack.writes),
         ("Clocks", pack.clocks),
         ("Records", pack.records),
+        ("Duties", pack.duties),
     )
     for title, rules in sections:
         if rules:
-            yield f"### {title} ({pack.name})"
+            yield f"### {title} ({label})"
             yield ""
             yield _HEAD
             yield _RULE

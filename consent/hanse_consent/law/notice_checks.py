@@ -68,6 +68,16 @@ def unstated(notice: Notice, demands: Iterable[StatementDemand]) -> Iterator[Bre
         yield f"{_named(notice)} does not state: {told}", "State it in the notice's statements and in its text."
 
 
+def categories_unnamed(notice: Notice, registry: Registry) -> Iterator[Breach]:
+    """Kinds of data that its purposes use and that it does not name."""
+    if unnamed := sorted(categories_used(notice, registry) - set(notice.statements.categories)):
+        yield (
+            f"{_named(notice)} does not name the data {', '.join(unnamed)}, which its purposes use "
+            "(ISO/IEC 29184, 5.3.5)",
+            "Name every kind of data among its categories, and in its text.",
+        )
+
+
 def parties_unnamed(
     notice: Notice, registry: Registry, *, roles: frozenset[AgreementRole], at: datetime
 ) -> Iterator[Breach]:

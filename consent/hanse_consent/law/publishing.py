@@ -29,19 +29,22 @@ from hanse_consent.law.registry_conditions import (
     CategoriesClassified,
     MaterialChangeDeclared,
     NoticeKept,
+    NoticeNamesCategories,
     NoticeNamesCountries,
     NoticeNamesParties,
     NoticeNamesRegistered,
     NoticePurposesRegistered,
     NoticeStates,
     NoticeStatesOfAutomation,
+    NoticeStatesOfBasis,
     NoticeStatesOfCategories,
     NoticeUnchanged,
     PacksLoaded,
     PurposeNotWidened,
     RetentionAtMost,
+    StatementDemand,
 )
-from hanse_consent.law.write_rules import WriteRule
+from hanse_consent.law.write_rules import WriteCondition, WriteRule
 from hanse_privacy.errors import HanseError
 
 _MAX_TOLD = 20
@@ -111,8 +114,7 @@ def registry_findings(new: Registry, *, before: Registry, packs: LawPacks, at: d
     """Every breach, in the order of packs and rules. Arguments as for :func:`check_registry`."""
     return tuple(
         Finding(rule=rule, what=what, mend=mend)
-        for pack in packs.packs
-        if pack.in_force_from <= at
+        for pack in packs.in_force(at)
         for rule in pack.writes
         for what, mend in _breaches(rule, pack=pack, new=new, before=before, packs=packs, at=at)
     )
@@ -145,15 +147,10 @@ def _breaches(
 def _notice_breaches(
     rule: WriteRule, notice: Notice, *, pack: LawPack, registry: Registry, before: Registry, at: datetime
 ) -> Iterator[tuple[str, str]]:
+    yield from notice_checks.unstated(notice, _demanded(rule.condition, notice, pack=pack, registry=registry))
     match rule.condition:
-        case NoticeStates(statements=statements):
-            yield from notice_checks.unstated(notice, statements)
-        case NoticeStatesOfAutomation(statements=statements):
-            if any(purpose.automated_decision for purpose in notice_checks.explained(notice, registry)):
-                yield from notice_checks.unstated(notice, statements)
-        case NoticeStatesOfCategories(statements=statements, categories=categories):
-            if notice_checks.categories_used(notice, registry) & frozenset(categories):
-                yield from notice_checks.unstated(notice, statements)
+        case NoticeNamesCategories():
+            yield from notice_checks.categories_unnamed(notice, registry)
         case NoticeNamesParties(roles=roles):
             yield from notice_checks.parties_unnamed(notice, registry, roles=frozenset(roles), at=at)
         case NoticeNamesCountries():
@@ -164,6 +161,25 @@ def _notice_breaches(
             yield from notice_checks.purposes_unregistered(notice, registry)
         case MaterialChangeDeclared(statements=fields):
             yield from notice_checks.change_undeclared(notice, registry, fields, before=before)
+
+
+def _demanded(
+    condition: WriteCondition, notice: Notice, *, pack: LawPack, registry: Registry
+) -> tuple[StatementDemand, ...]:
+    """The statements that a rule wants in a notice, for what its purposes are."""
+    purposes = notice_checks.explained(notice, registry)
+    match condition:
+        case NoticeStates():
+            wanted = True
+        case NoticeStatesOfAutomation():
+            wanted = any(purpose.automated_decision for purpose in purposes)
+        case NoticeStatesOfCategories(categories=categories):
+            wanted = not notice_checks.categories_used(notice, registry).isdisjoint(categories)
+        case NoticeStatesOfBasis(bases=bases):
+            wanted = any(purpose.basis(pack.name) in bases for purpose in purposes)
+        case _:
+            return ()
+    return condition.statements if wanted else ()
 
 
 def governs_notice(pack: LawPack, notice: Notice, registry: Registry) -> bool:

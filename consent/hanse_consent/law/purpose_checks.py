@@ -49,7 +49,7 @@ def _widenings(purpose: Purpose, known: Purpose) -> Iterator[str]:
 
 def packs_missing(new: Registry, *, packs: LawPacks) -> Iterator[Breach]:
     """Law packs that are named and do not exist."""
-    known = {pack.name for pack in packs.packs}
+    known = packs.names
     named = {f"Purpose {purpose.name}": set(purpose.legal_basis) for purpose in new.purposes}
     named |= {f"Transfer {transfer.name}": {transfer.pack} for transfer in new.transfers}
     for place, names in named.items():

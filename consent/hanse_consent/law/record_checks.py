@@ -27,12 +27,13 @@ _Of = TypeVar("_Of", MustHold, MayHoldOnly, KeepAtLeast, ExportForms)
 _ONE_DAY = timedelta(days=1)
 
 
-def required_fields(record: RecordKind, *, packs: LawPacks) -> frozenset[str]:
-    """Every field that some pack wants in records of this kind."""
-    return frozenset(field for _, held in _of(packs, MustHold, record) for field in (*held.fields, *held.may_be_none))
+def required_fields(record: RecordKind, *, packs: LawPacks, at: datetime) -> frozenset[str]:
+    """Every field that some law in force at a moment wants in records of this kind."""
+    found = _of(packs, MustHold, record, at=at)
+    return frozenset(field for _, held in found for field in (*held.fields, *held.may_be_none))
 
 
-def require_record_complete(record: RecordKind, fields: Mapping[str, object], *, packs: LawPacks) -> None:
+def require_record_complete(record: RecordKind, fields: Mapping[str, object], *, packs: LawPacks, at: datetime) -> None:
     """Refuse to issue a record that lacks something.
 
     Args:
@@ -40,13 +41,14 @@ def require_record_complete(record: RecordKind, fields: Mapping[str, object], *,
         fields: Its fields by name. One that is none or a blank text counts as missing; an empty list counts as
             missing unless the rule lets it say that there are none.
         packs: The law packs that apply.
+        at: When it is issued.
 
     Raises:
         RecordIncompleteError: Naming the missing fields and the rules that want them.
     """
     there = {name for name, value in fields.items() if not _is_blank(value)}
     filled = {name for name in there if not _is_empty(fields[name])}
-    for rule, held in _of(packs, MustHold, record):
+    for rule, held in _of(packs, MustHold, record, at=at):
         missing = [field for field in held.fields if field not in filled]
         missing += [field for field in held.may_be_none if field not in there]
         if missing:
@@ -56,13 +58,13 @@ def require_record_complete(record: RecordKind, fields: Mapping[str, object], *,
             )
 
 
-def require_nothing_more(record: RecordKind, fields: Collection[str], *, packs: LawPacks) -> None:
+def require_nothing_more(record: RecordKind, fields: Collection[str], *, packs: LawPacks, at: datetime) -> None:
     """Refuse a record that still holds what must be gone, such as what is left after an erasure.
 
     Raises:
         RecordHoldsTooMuchError: Naming the fields and the rule.
     """
-    for rule, held in _of(packs, MayHoldOnly, record):
+    for rule, held in _of(packs, MayHoldOnly, record, at=at):
         if excess := sorted(set(fields) - set(held.fields)):
             raise RecordHoldsTooMuchError(
                 f"A record of kind {record.value} holds {', '.join(excess)} ({rule.id}, {rule.article}).",
@@ -70,8 +72,8 @@ def require_nothing_more(record: RecordKind, fields: Collection[str], *, packs: 
             )
 
 
-def keep_until(record: RecordKind, created_at: datetime, *, packs: LawPacks) -> datetime | None:
-    """First moment at which a record may be deleted; none if no pack wants it kept.
+def keep_until(record: RecordKind, created_at: datetime, *, packs: LawPacks, at: datetime) -> datetime | None:
+    """First moment at which a record may be deleted; none if no law in force wants it kept.
 
     Counted in days of UTC; the last day counts whole, and one more, so that it is over in every time zone.
 
@@ -79,8 +81,9 @@ def keep_until(record: RecordKind, created_at: datetime, *, packs: LawPacks) -> 
         record: What kind of record it is.
         created_at: When it was made, or, where its handling went on, when that ended.
         packs: The law packs that apply; the longest period counts.
+        at: The moment asked about: a law that changes its period changes it for records that are there.
     """
-    months = max((held.months for _, held in _of(packs, KeepAtLeast, record)), default=None)
+    months = max((held.months for _, held in _of(packs, KeepAtLeast, record, at=at)), default=None)
     if months is None:
         return None
     over = add_months(created_at.astimezone(UTC).date(), months) + 2 * _ONE_DAY
@@ -93,9 +96,9 @@ def require_may_delete(record: RecordKind, created_at: datetime, now: datetime, 
     Raises:
         RecordMustBeKeptError: Naming the day and the rule.
     """
-    until = keep_until(record, created_at, packs=packs)
+    until = keep_until(record, created_at, packs=packs, at=now)
     if until is not None and now < until:
-        rules = "; ".join(f"{rule.id}, {rule.article}" for rule, _ in _of(packs, KeepAtLeast, record))
+        rules = "; ".join(f"{rule.id}, {rule.article}" for rule, _ in _of(packs, KeepAtLeast, record, at=now))
         raise RecordMustBeKeptError(
             f"A record of kind {record.value} must be kept until {until.date().isoformat()} ({rules}).",
             "Delete it then.",
@@ -104,17 +107,17 @@ def require_may_delete(record: RecordKind, created_at: datetime, now: datetime, 
 
 def may_delete(record: RecordKind, created_at: datetime, now: datetime, *, packs: LawPacks) -> bool:
     """Whether a record's time is over. Arguments as for :func:`keep_until`."""
-    until = keep_until(record, created_at, packs=packs)
+    until = keep_until(record, created_at, packs=packs, at=now)
     return until is None or now >= until
 
 
-def require_export_form(record: RecordKind, form: ExportFormat, *, packs: LawPacks) -> None:
+def require_export_form(record: RecordKind, form: ExportFormat, *, packs: LawPacks, at: datetime) -> None:
     """Refuse to hand a record out in a form that some pack does not accept.
 
     Raises:
         ExportFormatNotPortableError: Naming the forms that are accepted, and the rule.
     """
-    for rule, held in _of(packs, ExportForms, record):
+    for rule, held in _of(packs, ExportForms, record, at=at):
         if form not in held.formats:
             raise ExportFormatNotPortableError(
                 f"A record of kind {record.value} cannot be handed out as {form.value} ({rule.id}, {rule.article}).",
@@ -122,8 +125,8 @@ def require_export_form(record: RecordKind, form: ExportFormat, *, packs: LawPac
             )
 
 
-def _of(packs: LawPacks, condition: type[_Of], record: RecordKind) -> Iterator[tuple[RecordRule, _Of]]:
-    for pack in packs.packs:
+def _of(packs: LawPacks, condition: type[_Of], record: RecordKind, *, at: datetime) -> Iterator[tuple[RecordRule, _Of]]:
+    for pack in packs.in_force(at):
         for rule in pack.records:
             if isinstance(rule.condition, condition) and rule.condition.record is record:
                 yield rule, rule.condition

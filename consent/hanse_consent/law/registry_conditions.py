@@ -15,6 +15,8 @@ class StatementField(StrEnum):
 
     CONTROLLERS = "controllers"
     CONTACT = "contact"
+    CATEGORIES = "categories"
+    LEGAL_BASIS = "legal_basis"
     MEANS = "means"
     RETENTION = "retention"
     RECIPIENTS = "recipients"
@@ -72,6 +74,22 @@ class NoticeStatesOfCategories(_Condition):
     name: Literal["notice-states-of-categories"]
     statements: tuple[StatementDemand, ...] = Field(min_length=1)
     categories: tuple[CategoryTerm, ...] = Field(min_length=1)
+
+
+class NoticeStatesOfBasis(_Condition):
+    """A new notice of a purpose that rests on one of these grounds under the pack holds these statements."""
+
+    code = "NOTICE_INCOMPLETE"
+    name: Literal["notice-states-of-basis"]
+    statements: tuple[StatementDemand, ...] = Field(min_length=1)
+    bases: tuple[LegalBasis, ...] = Field(min_length=1)
+
+
+class NoticeNamesCategories(_Condition):
+    """A new notice names every kind of data that its purposes use, at whatever tier."""
+
+    code = "NOTICE_INCOMPLETE"
+    name: Literal["notice-names-categories"]
 
 
 class NoticeNamesParties(_Condition):
@@ -179,6 +197,8 @@ RegistryCondition = (
     NoticeStates
     | NoticeStatesOfAutomation
     | NoticeStatesOfCategories
+    | NoticeStatesOfBasis
+    | NoticeNamesCategories
     | NoticeNamesParties
     | NoticeNamesCountries
     | NoticeNamesRegistered

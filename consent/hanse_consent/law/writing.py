@@ -82,7 +82,7 @@ class ActChecker:
     """
 
     def __init__(self, *, registry: Registry, packs: LawPacks, recorded_at: datetime) -> None:
-        rules = tuple(rule for pack in packs.packs if pack.in_force_from <= recorded_at for rule in pack.writes)
+        rules = tuple(rule for pack in packs.in_force(recorded_at) for rule in pack.writes)
         self._latest, self._ahead_rules = _latest(rules, recorded_at)
         self._exempt = frozenset(kind for _, accepted in _of(rules, AlwaysAccepted) for kind in accepted.kinds)
         self._preselected = _by_kind((rule, held.kinds) for rule, held in _of(rules, NotPreselected))

@@ -19,7 +19,7 @@ from hanse_consent.domain.names import CategoryTerm
 from hanse_consent.domain.parties import Controller
 from hanse_consent.domain.registry import Registry
 from hanse_consent.law.decision_rules import ExplicitConsentForCategories, SeparateConsentForCategories
-from hanse_consent.law.packs import LawPacks
+from hanse_consent.law.packs import LawPack, LawPacks
 from hanse_consent.runs.standing import Finding
 from hanse_privacy.protocol.proposal import RunProposal
 from hanse_privacy.protocol.vocabulary import Tier
@@ -67,16 +67,16 @@ def check(
         proposal: What the centre wants to do.
         controller: The partner whose customers it is about.
         registry: What is registered.
-        packs: The law packs in force.
+        packs: The law packs; of each law, the version in force at ``at`` decides.
         at: The moment asked about.
         planner: Makes a plan of each step's question.
     """
     plans = _plans(proposal, controller=controller, registry=registry, packs=packs, at=at, planner=planner)
     return CheckResult(
         findings=_findings(proposal, controller=controller, registry=registry, plans=plans, at=at),
-        high_risk=is_high_risk(proposal, controller=controller, registry=registry, packs=packs),
+        high_risk=is_high_risk(proposal, controller=controller, registry=registry, packs=packs, at=at),
         registry_version=registry.version,
-        pack_versions={pack.name: pack.version for pack in packs.packs},
+        pack_versions=packs.versions(at),
     )
 
 
@@ -120,7 +120,7 @@ def questions(proposal: RunProposal, *, controller: str) -> tuple[Question, ...]
     )
 
 
-def is_high_risk(proposal: RunProposal, *, controller: str, registry: Registry, packs: LawPacks) -> bool:
+def is_high_risk(proposal: RunProposal, *, controller: str, registry: Registry, packs: LawPacks, at: datetime) -> bool:
     """Whether two officers have to approve. Arguments as :func:`check`.
 
     So it is where a purpose was found to be of high risk or decides about customers without a person, where a step
@@ -128,14 +128,14 @@ def is_high_risk(proposal: RunProposal, *, controller: str, registry: Registry, 
     consent for), and where a recipient is outside the territory of a law that the controller is under.
     """
     purposes = [registry.purpose(name) for name in proposal.purposes()]
-    registered, sensitive = registry.controller(controller), _sensitive(packs)
+    registered, in_force = registry.controller(controller), packs.in_force(at)
     # What is not known is not known to be harmless.
     return (
         any(purpose is None or purpose.high_risk or purpose.automated_decision for purpose in purposes)
         or any(step.tier is Tier.ADVANCED for step in proposal.steps)
-        or not sensitive.isdisjoint(proposal.data_categories)
+        or not _sensitive(in_force).isdisjoint(proposal.data_categories)
         or registered is None
-        or any(_is_abroad(recipient.country, registered, packs) for recipient in proposal.recipients)
+        or any(_is_abroad(recipient.country, registered, in_force) for recipient in proposal.recipients)
     )
 
 
@@ -182,16 +182,16 @@ def _is_term(text: str) -> bool:
     return True
 
 
-def _is_abroad(country: str, controller: Controller, packs: LawPacks) -> bool:
-    at_home = [pack.territories for pack in packs.packs if controller.country in pack.territories]
+def _is_abroad(country: str, controller: Controller, packs: tuple[LawPack, ...]) -> bool:
+    at_home = [pack.territories for pack in packs if controller.country in pack.territories]
     if not at_home:
         return country != controller.country
     return any(country not in territories for territories in at_home)
 
 
-def _sensitive(packs: LawPacks) -> frozenset[str]:
+def _sensitive(packs: tuple[LawPack, ...]) -> frozenset[str]:
     kinds = (SeparateConsentForCategories, ExplicitConsentForCategories)
-    conditions = [rule.condition for pack in packs.packs for rule in pack.decisions]
+    conditions = [rule.condition for pack in packs for rule in pack.decisions]
     return frozenset().union(*(condition.categories for condition in conditions if isinstance(condition, kinds)))
 
 

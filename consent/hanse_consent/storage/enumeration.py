@@ -82,6 +82,31 @@ def enumerate_plan(
     )
 
 
+def count_members(
+    session: Session,
+    of: CustomerSet,
+    *,
+    at_us: int,
+    stand: Stand,
+    names: NameNumbers,
+    among: NDArray[np.uint32] | None = None,
+) -> int:
+    """How many customers belong to a set now, without those erased.
+
+    Args:
+        session: One that reads.
+        of: The set.
+        at_us: The moment asked about, microseconds since 1970.
+        stand: How far the controller's record goes.
+        names: Numbers of topics and notices.
+        among: Numbers of the only customers that count; none for all.
+    """
+    reading = _Reading(session, stand=stand, position=stand.position, at_us=at_us, names=names)
+    reading.read(conditions_of(of))
+    members = reading.members(of) & reading.everyone
+    return int(np.count_nonzero(members if among is None else members[among]))
+
+
 def conditions_of(of: CustomerSet) -> frozenset[Having]:
     """Every condition in a set."""
     match of:

@@ -24,6 +24,8 @@ WHO_MAY = {
     "sign-anonymity": "officer",
     "suspend-node": "officer",
     "read-look-ups": "auditor",
+    "read-findings": "officer auditor",
+    "read-affected-runs": "officer",
     "manage-accounts": "",
 }
 

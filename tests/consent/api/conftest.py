@@ -14,10 +14,12 @@ from typer.testing import CliRunner
 sys.path.insert(0, str(Path(__file__).parent))
 
 from installed_service import RunningService, served_database, server_is_there, start
-from league_files import LeagueFolder, lay_out
+from league_files import CENTRE, LeagueFolder, lay_out
+from run_terms import proposal
 from speakers import Node, Person, act
 
 from hanse_consent.commands import app
+from hanse_privacy.protocol.proposal import RunProposal
 
 ROLES = {
     "olga": ("officer@alster",),
@@ -138,3 +140,18 @@ def known(node: Node) -> Callable[..., str]:
         return customer
 
     return make
+
+
+@pytest.fixture
+def centre(service: RunningService) -> Node:
+    return Node(service=service, party=CENTRE)
+
+
+@pytest.fixture
+def submit(centre: Node) -> Callable[..., RunProposal]:
+    def send(*partners: str) -> RunProposal:
+        asked = proposal(centre.service, *partners)
+        centre.client().submit_run(asked.sign(centre.service.folder.keys[CENTRE]))
+        return asked
+
+    return send

@@ -12,6 +12,8 @@ STATISTICS, CHURN, DETAIL, HEALTH = "joint-statistics", "churn-model", "churn-de
 PURCHASES, AGE_RANGE, HEALTH_DATA = "pd:PurchasesAndSpendingHabit", "pd:AgeRange", "pd:Health"
 STARTED = datetime.now(tz=UTC).replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=30)
 ENDS = STARTED + timedelta(days=365)
+SOON = STARTED + timedelta(days=45)
+"""When the one paper ends that nobody has renewed."""
 DIGEST = "5f" * 32
 
 _PURPOSES = f"""
@@ -57,6 +59,7 @@ _STATEMENTS = f"""
 [notices.statements]
 controllers = ["alster", "elbe", "taihu"]
 contact = "The data protection officer of the shop."
+categories = ["{PURCHASES}", "{AGE_RANGE}", "{HEALTH_DATA}"]
 means = "Each shop computes on its own customers; only sums with noise leave it."
 retention = "Two years."
 recipients = ["{CENTRE}", "insight"]
@@ -120,6 +123,19 @@ sensitive_persons_this_year = 0
 {dates}"""
         for name, country in CONTROLLERS.items()
     ]
+    parts.append(
+        f"""
+[[assessments]]
+name = "fairness-of-alster"
+controller = "alster"
+kind = "fairness"
+purposes = ["{CHURN}"]
+approved_by = "The board"
+starts_at = "{STARTED.isoformat()}"
+ends_at = "{SOON.isoformat()}"
+document_sha256 = "{DIGEST}"
+"""
+    )
     parts += [
         f"""
 [[recipients]]

@@ -142,6 +142,8 @@ POST /v1/accounts/me/password
 POST /v1/nodes/{name}/suspension
 DELETE /v1/nodes/{name}/suspension
 GET /v1/look-ups
+GET /v1/findings
+GET /v1/affected-runs
 POST /v1/runs
 GET /v1/runs
 GET /v1/runs/{run}

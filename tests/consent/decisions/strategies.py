@@ -202,6 +202,7 @@ def random_registry(dice: Dice) -> Registry:
         )
     )
     shop = controller(country=dice.any(("DE", "DE", "CN", "CN", "US")))
+    shop = shop.model_copy(update={"critical_infrastructure": dice.odd(0.4)})
     return Registry(
         version=3,
         controllers=(shop.model_copy(update={"presumed": presumed}), controller("other", shop.country)),

@@ -14,6 +14,7 @@ from lawful_world import (
     born_on,
     fact,
     grant,
+    guardian,
     lawful_world,
     lives_in,
     notice,
@@ -134,6 +135,13 @@ def test_each_country_has_its_age(country: str, age: int) -> None:
 def test_birthdays(today: datetime, born: tuple[int, int, int], child: bool) -> None:
     world = lawful_world("DE").knowing(born_on(date(*born))).when(today)
     assert ("G-8" in _rules(world)) == child
+
+
+def test_from_the_birthday_on_a_guardian_cannot_consent_in_the_customers_place() -> None:
+    # PIPL 31: at 14 the guardian's word no longer matters, and the customer's own is needed.
+    grown = lawful_world("CN").knowing(birthday(14)).knowing(guardian())
+    grown.must_permit(PACKS)
+    assert _rules(grown.forgetting(consent_topic("statistics"))) == {"H-D05"}
 
 
 def test_a_plan_ends_when_the_day_does_only_where_ages_matter() -> None:

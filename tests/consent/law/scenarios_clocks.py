@@ -20,7 +20,7 @@ def the_clock(
     packs: LawPacks, law: str, matter: ClockMatter, started_at: datetime, *, rule: str, persons: int = 0
 ) -> Clock:
     """The one clock that a rule starts."""
-    pack = packs.pack(law)
+    pack = packs.pack(law, at=started_at)
     assert pack is not None
     zone = BERLIN if law == "gdpr" else SHANGHAI
     clocks = start_clocks(matter, pack=pack, started_at=started_at, zone=zone, persons=persons)
@@ -30,7 +30,7 @@ def the_clock(
 
 
 def none_started(packs: LawPacks, law: str, matter: ClockMatter, started_at: datetime, *, persons: int) -> bool:
-    pack = packs.pack(law)
+    pack = packs.pack(law, at=started_at)
     assert pack is not None
     return not start_clocks(matter, pack=pack, started_at=started_at, zone=SHANGHAI, persons=persons)
 
@@ -56,7 +56,7 @@ def scenario_g_12(packs: LawPacks) -> None:
 def scenario_g_12_6(packs: LawPacks) -> None:
     # Without G-12 there would be no clock to pause; what is shown is only that this one may stand still.
     received = datetime(2026, 3, 10, 9, 0, tzinfo=UTC)
-    pack = packs.pack("gdpr")
+    pack = packs.pack("gdpr", at=received)
     assert pack is not None
     for clock in start_clocks(ClockMatter.DELETION, pack=pack, started_at=received, zone=BERLIN):
         try:

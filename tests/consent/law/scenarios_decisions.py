@@ -223,7 +223,12 @@ def scenario_p_55(packs: LawPacks) -> None:
     alone = without.asking(recipients=())
     alone.must_permit(packs)
     alone.knowing(birthday(13)).must_deny(packs, "P-55", "PIPIA_MISSING")
-    alone.with_purpose(high_risk=True).must_deny(packs, "P-55", "PIPIA_MISSING")
+    for change in ({"high_risk": True}, {"automated_decision": True}, {"publishes": True}):
+        alone.with_purpose(**change).must_deny(packs, "P-55", "PIPIA_MISSING")
+    camera = alone.with_purpose(data_categories={Tier.STANDARD: (ORDINARY, "hanse:InStoreCamera")})
+    camera.must_permit(packs)
+    camera.asking(categories=("hanse:InStoreCamera",)).must_deny(packs, "P-55", "PIPIA_MISSING")
+    without.asking(recipients=("faraway",)).must_deny(packs, "P-55", "PIPIA_MISSING")
 
 
 _FAIR = assessment(AssessmentKind.FAIRNESS)
@@ -691,9 +696,27 @@ def scenario_p_40(packs: LawPacks) -> None:
     exporting(1_000_000, mechanism=TransferMechanism.SECURITY_ASSESSMENT).must_permit(packs)
     exporting(20_000, 9_999).must_permit(packs)
     exporting(20_000, 10_000).must_deny(packs, "P-40", "EXPORT_THRESHOLD")
+    # The first level: from 100,000 persons on, or one whose data is sensitive, some mechanism of the list.
+    elsewhere_accepted = TransferMechanism.BINDING_CORPORATE_RULES
+    assert "P-40" not in {reason.rule for reason in exporting(99_999, 0, elsewhere_accepted).decided(packs).reasons}
+    exporting(100_000, 0, elsewhere_accepted).must_deny(packs, "P-40", "EXPORT_THRESHOLD")
+    exporting(0, 1, elsewhere_accepted).must_deny(packs, "P-40", "EXPORT_THRESHOLD")
+    exporting(100_000).must_permit(packs)
     # What goes to other recipients counts, too.
     elsewhere = transfer("elsewhere", "pipl", TransferMechanism.STANDARD_CONTRACT, persons_this_year=400_000)
     exporting(600_000).adding(transfers=(elsewhere,)).must_deny(packs, "P-40", "EXPORT_THRESHOLD")
+
+
+@scenario("P-40.1")
+def scenario_p_40_1(packs: LawPacks) -> None:
+    world = lawful_world("CN").asking(recipients=("faraway",)).adding(agreements=(_TO_FARAWAY,)).knowing(_ABROAD)
+    contract = world.adding(transfers=(_STANDARD_CONTRACT,))
+    contract.must_permit(packs)
+    critical = tuple(shop.model_copy(update={"critical_infrastructure": True}) for shop in world.registry.controllers)
+    contract.registering(controllers=critical).must_deny(packs, "P-40.1", "SECURITY_ASSESSMENT_MISSING")
+    assessed = world.adding(transfers=(transfer("faraway", "pipl", TransferMechanism.SECURITY_ASSESSMENT),))
+    assessed.registering(controllers=critical).must_permit(packs)
+    lawful_world("CN").registering(controllers=critical).must_permit(packs)
 
 
 @scenario("H-D04")
@@ -711,3 +734,24 @@ def scenario_h_d04(packs: LawPacks) -> None:
 @scenario("G-32")
 def scenario_g_32(packs: LawPacks) -> None:
     own_business("DE", LegalBasis.CONTRACT).must_oblige(packs, "G-32", "SECURITY_OF_PROCESSING")
+    lawful_world("DE").must_oblige(packs, "G-32", "SECURITY_OF_PROCESSING")
+
+
+@scenario("P-51.1")
+def scenario_p_51_1(packs: LawPacks) -> None:
+    own_business("CN", LegalBasis.CONTRACT).must_oblige(packs, "P-51.1", "SECURITY_OF_PROCESSING")
+
+
+@scenario("G-19")
+def scenario_g_19(packs: LawPacks) -> None:
+    world = lawful_world("DE")
+    world.must_oblige(packs, "G-19", "TELL_RECIPIENTS")
+    world.asking(recipients=()).must_not_oblige(packs, "TELL_RECIPIENTS")
+    # The controller itself need not be told.
+    world.asking(recipients=("shop",)).must_not_oblige(packs, "TELL_RECIPIENTS")
+
+
+@scenario("P-47.1")
+def scenario_p_47_1(packs: LawPacks) -> None:
+    lawful_world("CN").must_oblige(packs, "P-47.1", "DELETE_WHEN_OVER")
+    own_business("CN", LegalBasis.CONTRACT).must_not_oblige(packs, "DELETE_WHEN_OVER")

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
-from tests.consent.law.small_registry import only
+from tests.consent.law.small_registry import NOON, only
 
 from hanse_consent.law.errors import ExportFormatNotPortableError, RecordHoldsTooMuchError, RecordIncompleteError
 from hanse_consent.law.packs import LawPacks
@@ -33,8 +33,8 @@ def _holds(
     def scenario(packs: LawPacks) -> None:
         one = _alone(packs, law) if law != "house" else LawPacks(packs=(packs.packs[-1],))
         complete: dict[str, object] = dict.fromkeys(fields, "stated") | dict.fromkeys(may_be_none, ())
-        assert required_fields(record, packs=one) == set(complete)
-        require_record_complete(record, complete, packs=one)
+        assert required_fields(record, packs=one, at=NOON) == set(complete)
+        require_record_complete(record, complete, packs=one, at=NOON)
         for field in complete:
             incomplete = {name: value for name, value in complete.items() if name != field}
             _expect_incomplete(record, incomplete, one, field=field, rule=rule)
@@ -49,7 +49,7 @@ def _expect_incomplete(
     record: RecordKind, fields: dict[str, object], packs: LawPacks, *, field: str, rule: str
 ) -> None:
     try:
-        require_record_complete(record, fields, packs=packs)
+        require_record_complete(record, fields, packs=packs, at=NOON)
     except RecordIncompleteError as error:
         assert field in error.what
         assert f"({rule}, " in error.what
@@ -72,24 +72,29 @@ def _kept_for_three_years(rule: str, record: RecordKind) -> Callable[[LawPacks],
 
 def scenario_g_17r(packs: LawPacks) -> None:
     left = ("record_id", "position", "erased_at", "commitment", "article")
-    require_nothing_more(RecordKind.ERASURE_PROOF, left, packs=packs)
+    require_nothing_more(RecordKind.ERASURE_PROOF, left, packs=packs, at=NOON)
     for field in ("pii_principal_id", "purpose", "salt"):
         try:
-            require_nothing_more(RecordKind.ERASURE_PROOF, (*left, field), packs=packs)
+            require_nothing_more(RecordKind.ERASURE_PROOF, (*left, field), packs=packs, at=NOON)
         except RecordHoldsTooMuchError as error:
             assert field in error.what
         else:
             raise AssertionError(f"{field} survives an erasure")
 
 
-def scenario_g_20(packs: LawPacks) -> None:
-    for form in (ExportFormat.JSON, ExportFormat.JSON_LD, ExportFormat.CSV):
-        require_export_form(RecordKind.ACCESS_PACKAGE, form, packs=packs)
-    try:
-        require_export_form(RecordKind.ACCESS_PACKAGE, ExportFormat.PDF, packs=packs)
-    except ExportFormatNotPortableError:
-        return
-    raise AssertionError("a PDF is no form that machines read")
+def _portable(rule: str, law: str) -> Callable[[LawPacks], None]:
+    def scenario(packs: LawPacks) -> None:
+        one = only(packs, law)
+        for form in (ExportFormat.JSON, ExportFormat.JSON_LD, ExportFormat.CSV):
+            require_export_form(RecordKind.ACCESS_PACKAGE, form, packs=one, at=NOON)
+        try:
+            require_export_form(RecordKind.ACCESS_PACKAGE, ExportFormat.PDF, packs=one, at=NOON)
+        except ExportFormatNotPortableError as error:
+            assert f"({rule}, " in error.what
+        else:
+            raise AssertionError("a PDF is no form that machines read")
+
+    return scenario
 
 
 SCENARIOS: dict[str, Callable[[LawPacks], None]] = {
@@ -115,7 +120,7 @@ SCENARIOS: dict[str, Callable[[LawPacks], None]] = {
         may_be_none=("recipient_third_parties", "events", "runs", "automated_decision"),
     ),
     "G-17r": scenario_g_17r,
-    "G-20": scenario_g_20,
+    "G-20": _portable("G-20", "gdpr"),
     "G-30": _holds(
         "G-30",
         "gdpr",
@@ -135,7 +140,16 @@ SCENARIOS: dict[str, Callable[[LawPacks], None]] = {
         "G-33r",
         "gdpr",
         RecordKind.BREACH,
-        ("aware_at", "facts", "effects", "remedial_measures", "notification_decision"),
+        (
+            "aware_at",
+            "facts",
+            "effects",
+            "remedial_measures",
+            "risk_to_persons",
+            "notification_decision",
+            "communication_decision",
+        ),
+        may_be_none=("reasons_for_delay",),
     ),
     "P-23r": _holds(
         "P-23r", "pipl", RecordKind.PROVISION, ("party_name", "contact", "purpose", "processing_method", "pii_type")
@@ -154,6 +168,7 @@ SCENARIOS: dict[str, Callable[[LawPacks], None]] = {
             "privacy_rights",
         ),
     ),
+    "P-45.1": _portable("P-45.1", "pipl"),
     "P-50": _holds("P-50", "pipl", RecordKind.REFUSED_REQUEST, ("reason",)),
     "P-56": _kept_for_three_years("P-56", RecordKind.IMPACT_ASSESSMENT),
     "P-56.1": _holds(

@@ -150,6 +150,26 @@ def _basis(rule: str, law: str, country: str, basis: LegalBasis) -> Callable[[La
     return scenario
 
 
+def scenario_g_13_1c(packs: LawPacks) -> None:
+    law = only(packs, "gdpr")
+    silent = (notice(statements={"legal_basis": " "}),)
+    assert finding(law, registry(notices=silent)) is None, "how to withdraw says that it is consent"
+    for basis in (LegalBasis.CONTRACT, LegalBasis.LEGITIMATE_INTERESTS, LegalBasis.LEGAL_OBLIGATION):
+        other_ground = (purpose(legal_basis={"gdpr": basis}),)
+        assert finding(law, registry(purposes=other_ground)) is None
+        expect(finding(law, registry(notices=silent, purposes=other_ground)), "NOTICE_INCOMPLETE", "G-13.1c")
+
+
+def scenario_p_17_1(packs: LawPacks) -> None:
+    law = only(packs, "pipl")
+    named = (notice(statements={"categories": ("pd:Purchase", "pd:PurchasesAndSpendingHabit")}),)
+    assert finding(law, registry("CN", notices=named)) is None
+    # The higher tier reads more; it counts, too.
+    for told in ((), ("pd:Purchase",)):
+        untold = (notice(statements={"categories": told}),)
+        expect(finding(law, registry("CN", notices=untold)), "NOTICE_INCOMPLETE", "P-17.1")
+
+
 def _separate(matter: SeparateMatter, subject: str, **changes: Any) -> ConsentAct:
     return act(ActKind.SEPARATE_GRANT, separate=SeparateConsent(matter=matter, subject=subject), **changes)
 
@@ -367,6 +387,7 @@ SCENARIOS: dict[str, Callable[[LawPacks], None]] = {
     "G-7.1w": scenario_g_7_1w,
     "G-6w": _basis("G-6w", "gdpr", "DE", LegalBasis.NEWS_REPORTING),
     "G-13": _unstated("G-13", "gdpr", "DE", "controllers", "contact", "retention", "rights", "withdrawal", "complaint"),
+    "G-13.1c": scenario_g_13_1c,
     "G-13.1e": _party_unnamed("G-13.1e", "gdpr", "DE", AgreementRole.JOINT_CONTROLLER),
     "G-13.1f": _country_unnamed("G-13.1f", "gdpr", "DE"),
     "G-13.2f": _automation_unexplained("G-13.2f", "gdpr", "DE"),
@@ -376,6 +397,7 @@ SCENARIOS: dict[str, Callable[[LawPacks], None]] = {
     "P-13.1": _basis("P-13.1", "pipl", "CN", LegalBasis.LEGITIMATE_INTERESTS),
     "P-15w": _accepted(WITHDRAWING, "pipl"),
     "P-17": _unstated("P-17", "pipl", "CN", "controllers", "contact", "means", "retention", "rights", "withdrawal"),
+    "P-17.1": scenario_p_17_1,
     "P-19": _retention("P-19", PurposeKind.TRAINING, 1095),
     "P-19.1": _retention("P-19.1", PurposeKind.OPERATIONS, 3650),
     "P-23.1": _party_unnamed("P-23.1", "pipl", "CN", AgreementRole.INDEPENDENT_CONTROLLER),

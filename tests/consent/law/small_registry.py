@@ -70,6 +70,18 @@ def purpose(name: str = "statistics", **changes: Any) -> Purpose:
 STATEMENTS = NoticeStatements(
     controllers=("shop",),
     contact="Data protection officer, shop",
+    categories=(
+        "pd:Purchase",
+        "pd:PurchasesAndSpendingHabit",
+        "pd:Age",
+        "pd:Biometric",
+        "pd:FinancialAccount",
+        "pd:Health",
+        "pd:Location",
+        "pd:Religion",
+        "hanse:ShoeSize",
+    ),
+    legal_basis="What you buy is delivered under the contract with you.",
     means="Counts with noise.",
     retention="One year.",
     recipients=("centre",),

@@ -31,7 +31,7 @@ moments = st.datetimes(
 
 
 def pack(name: str) -> LawPack:
-    found = PACKS.pack(name)
+    found = PACKS.pack(name, at=datetime(2026, 5, 4, tzinfo=UTC))
     assert found is not None
     return found
 

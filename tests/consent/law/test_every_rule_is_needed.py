@@ -15,7 +15,7 @@ import pytest
 from hanse_consent.law.packs import LawPacks, load_shipped_packs
 
 PACKS = load_shipped_packs()
-SECTIONS = ("decisions", "writes", "clocks", "records")
+SECTIONS = ("decisions", "writes", "clocks", "records", "duties")
 
 
 def _only(packs: LawPacks, section: str) -> LawPacks:

@@ -1,6 +1,7 @@
 """Packs are read whole or not at all."""
 
 import pytest
+from tests.consent.law.small_registry import NOON
 
 from hanse_consent.law.errors import LawPackInvalidError
 from hanse_consent.law.packs import LawPacks, load_shipped_packs, parse_pack
@@ -77,7 +78,7 @@ def test_packs_are_refused_twice_and_without_a_house() -> None:
 
 
 def test_thirty_states_of_the_economic_area_each_have_an_age() -> None:
-    gdpr = load_shipped_packs().pack("gdpr")
+    gdpr = load_shipped_packs().pack("gdpr", at=NOON)
     assert len(gdpr.territories) == 30
     rule = next(rule for rule in gdpr.decisions if rule.id == "G-8")
     named = {country for group in rule.condition.groups for country in group.countries}
@@ -85,7 +86,7 @@ def test_thirty_states_of_the_economic_area_each_have_an_age() -> None:
 
 
 def test_what_is_classed_sensitive_is_what_needs_a_separate_consent_and_an_assessment() -> None:
-    pipl = load_shipped_packs().pack("pipl")
+    pipl = load_shipped_packs().pack("pipl", at=NOON)
     decisions = {rule.id: rule.condition for rule in pipl.decisions}
     classes = next(rule.condition.classes for rule in pipl.writes if rule.id == "P-51")
     sensitive = {term for kind, terms in classes.items() if kind.value == "sensitive" for term in terms}

@@ -17,6 +17,7 @@ from tests.consent.law.small_registry import (
 )
 
 from hanse_consent.domain.parties import AgreementRole
+from hanse_consent.domain.purposes import LegalBasis
 from hanse_consent.law.decision_rules import AssessmentMissing, BasisNotAccepted, SeparateConsentForCategories
 from hanse_consent.law.errors import NoticeIncompleteError
 from hanse_consent.law.packs import load_shipped_packs
@@ -71,7 +72,13 @@ def test_without_any_statement_that_some_law_wants_a_notice_is_refused(statement
     new = registry(
         controllers=(controller("shop", "CN", customers_in="DE"),),
         recipients=(recipient("centre", "SG"),),
-        purposes=(purpose(automated_decision=True, data_categories={"basic": ("pd:Location",)}),),
+        purposes=(
+            purpose(
+                automated_decision=True,
+                data_categories={"basic": ("pd:Location",)},
+                legal_basis={"gdpr": LegalBasis.CONTRACT},
+            ),
+        ),
         agreements=(agreement("centre", AgreementRole.INDEPENDENT_CONTROLLER),),
         notices=(notice(statements={statement.value: empty}),),
     )
@@ -151,7 +158,7 @@ def test_a_law_not_yet_in_force_asks_nothing() -> None:
 
 
 def test_what_one_rule_calls_sensitive_every_rule_does() -> None:
-    pipl = PACKS.pack("pipl")
+    pipl = PACKS.pack("pipl", at=NOON)
     assert pipl is not None
     (classes,) = (rule.condition for rule in pipl.writes if isinstance(rule.condition, CategoriesClassified))
     (told,) = (rule.condition for rule in pipl.writes if isinstance(rule.condition, NoticeStatesOfCategories))
@@ -166,7 +173,7 @@ def test_what_one_rule_calls_sensitive_every_rule_does() -> None:
 
 @pytest.mark.parametrize("law", ["gdpr", "pipl"])
 def test_a_basis_that_may_be_registered_may_be_used(law: str) -> None:
-    pack = PACKS.pack(law)
+    pack = PACKS.pack(law, at=NOON)
     assert pack is not None
     (listed,) = (rule.condition for rule in pack.writes if isinstance(rule.condition, BasisListed))
     (used,) = (rule.condition for rule in pack.decisions if isinstance(rule.condition, BasisNotAccepted))

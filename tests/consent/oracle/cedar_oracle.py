@@ -148,6 +148,9 @@ def _use(world: World) -> dict[str, Any]:
     return {
         "controller": question.controller,
         "controller_known": any(c.name == question.controller for c in registry.controllers),
+        "controller_is_critical": any(
+            c.name == question.controller and c.critical_infrastructure for c in registry.controllers
+        ),
         "purpose": question.purpose,
         "purpose_known": purpose is not None,
         "kind": purpose.kind.value if purpose else "unknown",

@@ -132,6 +132,7 @@ def _controllers(r: _Dice) -> tuple[Controller, ...]:
             country=r.choice(("DE", "DE", "CN", "US")),
             public_key=KEY,
             presumed=presumed if name == "shop" else None,
+            critical_infrastructure=r.breaks(0.2),
         )
         for name in ("shop", "north", "south")
     )

@@ -2,14 +2,16 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.consent.law.changed_law import BEFORE, CHANGE, changed_packs
 
 from hanse_consent.domain.parties import Recipient
 from hanse_consent.domain.purposes import PurposeKind
 from hanse_consent.law.packs import load_shipped_packs
-from hanse_consent.runs.check import check_proposal, is_high_risk
+from hanse_consent.runs.check import check, check_proposal, is_high_risk
 
 PACKS = load_shipped_packs()
 
@@ -138,7 +140,8 @@ def test_an_expired_proposal_and_a_foreign_controller(world: Any, findings: Any)
 @pytest.fixture
 def high_risk(world: Any) -> Callable[..., bool]:
     def risky(asked: Any, *, registry: Any = None) -> bool:
-        return is_high_risk(asked, controller="alster", registry=registry or world.registry(), packs=PACKS)
+        known = registry or world.registry()
+        return is_high_risk(asked, controller="alster", registry=known, packs=PACKS, at=world.START)
 
     return risky
 
@@ -169,6 +172,19 @@ def test_two_officers_are_needed_for_what_is_proposed(world: Any, high_risk: Any
 @pytest.mark.parametrize("changes", [{"high_risk": True}, {"automated_decision": True}])
 def test_two_officers_are_needed_for_what_a_purpose_is(world: Any, high_risk: Any, changes: dict[str, bool]) -> None:
     assert high_risk(world.proposal(), registry=world.registry(purposes=(world.purpose(**changes),)))
+
+
+def test_a_proposal_is_held_against_the_law_of_the_moment(world: Any, tmp_path: Path) -> None:
+    packs = changed_packs(tmp_path)
+    found = {
+        at: check(world.proposal(), controller="alster", registry=world.registry(), packs=packs, at=at)
+        for at in (BEFORE, CHANGE)
+    }
+    forbidden = {at: "NOT_ANY_MORE" in {one.code for one in result.findings} for at, result in found.items()}
+    assert forbidden == {BEFORE: False, CHANGE: True}
+    for at, result in found.items():
+        assert result.pack_versions == packs.versions(at)
+    assert found[CHANGE].pack_versions["gdpr"] == "2027.3"
 
 
 def test_what_is_not_known_is_not_known_to_be_harmless(world: Any, high_risk: Any) -> None:
