@@ -93,8 +93,8 @@ class CustomerCounting:
         consent, age = _FACT.alias("consent"), _FACT.alias("age")
         with self._database.reading(controller=controller) as session:
             stand = read_stand(session, controller)
-            ages = self._names.known(session, [AGE])
-            consents = self._names.known(session, map(consent_topic, purposes))
+            ages = self._names.known(session.connection(), [AGE])
+            consents = self._names.known(session.connection(), map(consent_topic, purposes))
             query = (
                 select(consent.c.customer_no)
                 .where(

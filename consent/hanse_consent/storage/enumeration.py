@@ -101,7 +101,7 @@ def count_members(
         names: Numbers of topics and notices.
         among: Numbers of the only customers that count; none for all.
     """
-    reading = _Reading(session, stand=stand, position=stand.position, at_us=at_us, names=names)
+    reading = _Reading([session], stand=stand, position=stand.position, at_us=at_us, names=names)
     reading.read(conditions_of(of))
     members = reading.members(of) & reading.everyone
     return int(np.count_nonzero(members if among is None else members[among]))
