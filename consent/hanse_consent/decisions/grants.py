@@ -5,7 +5,7 @@ from hanse_consent.decisions.sets import EVERYONE, NOBODY, CustomerSet, Having, 
 from hanse_consent.decisions.situation import Situation
 from hanse_consent.domain.moments import to_microseconds
 from hanse_consent.domain.notices import NoticeEntry
-from hanse_consent.law.decision_rules import (
+from hanse_consent.law.customer_conditions import (
     AutomatedWithoutExplicitConsent,
     ConsentEnded,
     ConsentMissing,
@@ -16,8 +16,8 @@ from hanse_consent.law.decision_rules import (
     NoticeUnfit,
     RecipientNotDisclosed,
     TierTooLow,
-    UseOnConsent,
 )
+from hanse_consent.law.use_conditions import UseOnConsent
 
 GIVEN = frozenset({FactState.GIVEN})
 

@@ -5,7 +5,7 @@ from hanse_consent.decisions.sets import EVERYONE, NOBODY, CustomerSet, union
 from hanse_consent.decisions.situation import Situation
 from hanse_consent.domain.parties import AgreementRole
 from hanse_consent.domain.purposes import LegalBasis
-from hanse_consent.law.decision_rules import (
+from hanse_consent.law.use_conditions import (
     AssessmentMissing,
     BasisNotAccepted,
     CategoriesNotCovered,

@@ -14,7 +14,7 @@ from hanse_consent.decisions.grants import lacking
 from hanse_consent.decisions.people import RESIDENCE_UNRECORDED, living_in, residence_unknown, younger_than
 from hanse_consent.decisions.sets import NOBODY, CustomerSet, Having, complement, intersection, union
 from hanse_consent.decisions.situation import Situation
-from hanse_consent.law.decision_rules import (
+from hanse_consent.law.customer_conditions import (
     AutomatedOptOut,
     ChildWithoutGuardian,
     Erasure,

@@ -8,16 +8,15 @@ from hanse_consent.decisions.sets import NOBODY, CustomerSet, intersection, unio
 from hanse_consent.decisions.situation import Situation
 from hanse_consent.domain.acts import SeparateConsent, SeparateMatter
 from hanse_consent.domain.parties import AgreementRole
-from hanse_consent.law.decision_rules import (
-    ExplicitConsentForCategories,
-    Received,
-    ReceivedByProcessor,
+from hanse_consent.law.customer_conditions import ExplicitConsentForCategories
+from hanse_consent.law.sharing_conditions import (
     SeparateConsentAbroad,
     SeparateConsentForCategories,
     SeparateConsentForImagery,
     SeparateConsentForPublication,
     SeparateConsentForRecipients,
 )
+from hanse_consent.law.use_conditions import Received, ReceivedByProcessor
 
 
 def _lacking_any(matter: SeparateMatter, subjects: Iterable[str]) -> CustomerSet:

@@ -5,7 +5,7 @@ from hanse_consent.decisions.sets import EVERYONE, NOBODY, CustomerSet, union
 from hanse_consent.decisions.situation import Situation
 from hanse_consent.domain.acts import SeparateConsent, SeparateMatter
 from hanse_consent.domain.parties import AssessmentKind
-from hanse_consent.law.decision_rules import (
+from hanse_consent.law.sharing_conditions import (
     CriticalOperatorExport,
     ExportThreshold,
     TransferAssessmentMissing,

@@ -18,8 +18,9 @@ from hanse_consent.decisions.sets import Everyone
 from hanse_consent.domain.names import CategoryTerm
 from hanse_consent.domain.parties import Controller
 from hanse_consent.domain.registry import Registry
-from hanse_consent.law.decision_rules import ExplicitConsentForCategories, SeparateConsentForCategories
+from hanse_consent.law.customer_conditions import ExplicitConsentForCategories
 from hanse_consent.law.packs import LawPack, LawPacks
+from hanse_consent.law.sharing_conditions import SeparateConsentForCategories
 from hanse_consent.runs.standing import Finding
 from hanse_privacy.protocol.proposal import RunProposal
 from hanse_privacy.protocol.vocabulary import Tier

@@ -18,7 +18,6 @@ from tests.consent.law.small_registry import (
 
 from hanse_consent.domain.parties import AgreementRole
 from hanse_consent.domain.purposes import LegalBasis
-from hanse_consent.law.decision_rules import AssessmentMissing, BasisNotAccepted, SeparateConsentForCategories
 from hanse_consent.law.errors import NoticeIncompleteError
 from hanse_consent.law.packs import load_shipped_packs
 from hanse_consent.law.publishing import check_registry, registry_findings
@@ -29,6 +28,8 @@ from hanse_consent.law.registry_conditions import (
     NoticeStatesOfCategories,
     StatementField,
 )
+from hanse_consent.law.sharing_conditions import SeparateConsentForCategories
+from hanse_consent.law.use_conditions import AssessmentMissing, BasisNotAccepted
 
 PACKS = load_shipped_packs()
 
