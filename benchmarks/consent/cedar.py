@@ -58,7 +58,7 @@ def measure_against_cedar(workplace: Workplace, *, scale: float, observations: O
 
         def ours() -> object:
             decider = Decider(plan)
-            return [decider.reasons(one, at_us) for one in facts]
+            return [decider.decide(one, at=at, position=1) for one in facts]
 
         def alone() -> object:
             return [

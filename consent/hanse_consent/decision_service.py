@@ -8,13 +8,12 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hanse_consent.decisions.decide import Decider, Decision
-from hanse_consent.decisions.facts import NOBODY_KNOWN, CustomerFacts, consent_topic
+from hanse_consent.decisions.decide import Decider, Decision, decide
+from hanse_consent.decisions.facts import NOBODY_KNOWN, consent_topic
 from hanse_consent.decisions.plan import Plan
 from hanse_consent.decisions.planning import make_plan
 from hanse_consent.decisions.question import Question
@@ -25,7 +24,7 @@ from hanse_consent.law.packs import LawPacks
 from hanse_consent.storage.bitmaps import BitmapCache
 from hanse_consent.storage.store import ConsentStore
 
-_PLANS_KEPT = 256
+_DECIDERS_KEPT = 256
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,28 +64,6 @@ class EligibleCustomers:
     position: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Ready:
-    plan: Plan
-    decider: Decider
-
-    @classmethod
-    def of(cls, plan: Plan) -> Self:
-        return cls(plan=plan, decider=Decider(plan))
-
-    def decide(self, facts: CustomerFacts, *, at: datetime, position: int) -> DatedDecision:
-        reasons = self.decider.reasons(facts, to_microseconds(at))
-        decision = Decision(
-            permitted=not reasons,
-            reasons=reasons,
-            obligations=self.plan.obligations,
-            position=position,
-            registry_version=self.plan.registry_version,
-            pack_versions=self.plan.pack_versions,
-        )
-        return DatedDecision(decision=decision, decided_for=at)
-
-
 class DecisionService:
     """Every question about customers goes through here.
 
@@ -104,7 +81,7 @@ class DecisionService:
         self._packs = packs
         self._cache = cache
         self._now = now
-        self._plans: OrderedDict[Question, _Ready] = OrderedDict()
+        self._deciders: OrderedDict[Question, Decider] = OrderedDict()
         self._lock = threading.Lock()
 
     def registry(self) -> Registry:
@@ -125,8 +102,8 @@ class DecisionService:
         at = self._now()
         known = self._store.facts(question.controller, customer)
         _require_reached(known.position, at_least)
-        ready = self._ready(question, at, registry_version=known.registry_version)
-        return ready.decide(known.facts, at=at, position=known.position)
+        decider = self._decider(question, at, registry_version=known.registry_version)
+        return DatedDecision(decision=decider.decide(known.facts, at=at, position=known.position), decided_for=at)
 
     def check_then(self, question: Question, customer: str, *, at: datetime) -> DatedDecision:
         """Decide about one customer as the service would have at a past moment: with what was recorded by then.
@@ -142,8 +119,10 @@ class DecisionService:
             )
         registry = self._store.registry(version=stand.registry_version)
         known = self._store.facts(question.controller, customer, position=stand.position)
-        ready = _Ready.of(make_plan(question, registry=registry, packs=self._packs, at=at))
-        return ready.decide(known.facts, at=at, position=stand.position)
+        decision = decide(
+            question, facts=known.facts, registry=registry, packs=self._packs, at=at, position=stand.position
+        )
+        return DatedDecision(decision=decision, decided_for=at)
 
     def check_many(self, question: Question, customers: Sequence[str], *, at_least: int | None = None) -> BulkDecision:
         """Decide about many customers, now, all as of one position.
@@ -153,24 +132,24 @@ class DecisionService:
         """
         at = self._now()
         at_us = to_microseconds(at)
-        ready = self._ready(question, at, registry_version=self._store.registry_version())
+        decider = self._decider(question, at, registry_version=self._store.registry_version())
         pseudonyms = [bytes.fromhex(customer) for customer in customers]
         numbers = self._store.numbers(question.controller, pseudonyms)
-        found = self._cache.reasons(ready.plan, np.fromiter(numbers.values(), dtype=np.uint32), at_us=at_us)
+        found = self._cache.reasons(decider.plan, np.fromiter(numbers.values(), dtype=np.uint32), at_us=at_us)
         _require_reached(found.position, at_least)
-        unknown = tuple(dict.fromkeys(reason.code for reason in ready.decider.reasons(NOBODY_KNOWN, at_us)))
+        unknown = tuple(dict.fromkeys(reason.code for reason in decider.reasons(NOBODY_KNOWN, at_us)))
         codes = tuple(
             found.by_customer.get(numbers[pseudonym], unknown) if pseudonym in numbers else unknown
             for pseudonym in pseudonyms
         )
-        return BulkDecision(codes=codes, plan=ready.plan, position=found.position, decided_for=at)
+        return BulkDecision(codes=codes, plan=decider.plan, position=found.position, decided_for=at)
 
     def enumerate_at(self, question: Question, *, at: datetime) -> EligibleCustomers:
         """Every customer who may be used at a moment (now, for all that callers do), from memory.
 
         Holds every act acknowledged before the call.
         """
-        plan = self._ready(question, at, registry_version=self._store.registry_version()).plan
+        plan = self._decider(question, at, registry_version=self._store.registry_version()).plan
         answer = self._cache.eligible(plan, at_us=to_microseconds(at))
         numbers = answer.numbers
         cited = self._cache.notices(question.controller, consent_topic(question.purpose), numbers)
@@ -182,23 +161,23 @@ class DecisionService:
             position=answer.position,
         )
 
-    def _ready(self, question: Question, at: datetime, *, registry_version: int) -> _Ready:
+    def _decider(self, question: Question, at: datetime, *, registry_version: int) -> Decider:
         at_us = to_microseconds(at)
         with self._lock:
-            ready = self._plans.get(question)
-            if ready is not None:
-                self._plans.move_to_end(question)
-        if ready is not None:
-            plan = ready.plan
+            known = self._deciders.get(question)
+            if known is not None:
+                self._deciders.move_to_end(question)
+        if known is not None:
+            plan = known.plan
             if plan.registry_version == registry_version and plan.from_us <= at_us < plan.until_us:
-                return ready
+                return known
         registry = self._store.registry(version=registry_version)
-        ready = _Ready.of(make_plan(question, registry=registry, packs=self._packs, at=at))
+        decider = Decider(make_plan(question, registry=registry, packs=self._packs, at=at))
         with self._lock:
-            self._plans[question] = ready
-            while len(self._plans) > _PLANS_KEPT:
-                self._plans.popitem(last=False)
-        return ready
+            self._deciders[question] = decider
+            while len(self._deciders) > _DECIDERS_KEPT:
+                self._deciders.popitem(last=False)
+        return decider
 
 
 def _require_reached(position: int, at_least: int | None) -> None:

@@ -59,10 +59,31 @@ class Decider:
     """
 
     def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        """What is asked, made ready."""
         self._tests = tuple((exclusion.reason, contains(exclusion.excluded)) for exclusion in plan.exclusions)
         self._topics = tuple(sorted(frozenset[str]().union(*(topics_of(each.excluded) for each in plan.exclusions))))
         self._days = sorted(frozenset[int]().union(*(_days_of(each.excluded) for each in plan.exclusions)))
         self._found: dict[tuple[object, ...], tuple[Reason, ...]] = {}
+
+    def decide(self, facts: CustomerFacts, *, at: datetime, position: int) -> Decision:
+        """Decide about one customer: default deny, and one reason is enough.
+
+        Args:
+            facts: What prevails for the customer.
+            at: The moment asked about, with its time zone, within the plan's own interval.
+            position: The controller's position of the facts, for the answer.
+        """
+        reasons = self.reasons(facts, to_microseconds(at))
+        plan = self.plan
+        return Decision(
+            permitted=not reasons,
+            reasons=reasons,
+            obligations=plan.obligations,
+            position=position,
+            registry_version=plan.registry_version,
+            pack_versions=plan.pack_versions,
+        )
 
     def reasons(self, facts: CustomerFacts, at_us: int) -> tuple[Reason, ...]:
         """Every reason against a customer, in order of rule id; none means permitted.
@@ -113,7 +134,7 @@ def _days_of(of: CustomerSet) -> frozenset[int]:
 def decide(
     question: Question, *, facts: CustomerFacts, registry: Registry, packs: LawPacks, at: datetime, position: int
 ) -> Decision:
-    """Decide about one customer: default deny, and one reason is enough.
+    """Decide about one customer, and forget the plan: whoever decides about many keeps a :class:`Decider`.
 
     Args:
         question: What is asked.
@@ -123,14 +144,4 @@ def decide(
         at: The moment asked about, with its time zone.
         position: The controller's position of the facts, for the answer.
     """
-    plan = make_plan(question, registry=registry, packs=packs, at=at)
-    at_us = to_microseconds(at)
-    reasons = tuple(each.reason for each in plan.exclusions if contains(each.excluded)(facts, at_us))
-    return Decision(
-        permitted=not reasons,
-        reasons=reasons,
-        obligations=plan.obligations,
-        position=position,
-        registry_version=plan.registry_version,
-        pack_versions=plan.pack_versions,
-    )
+    return Decider(make_plan(question, registry=registry, packs=packs, at=at)).decide(facts, at=at, position=position)
