@@ -103,8 +103,8 @@ def _withdraw(
     acknowledged: set[str],
     found: _Found,
 ) -> None:
-    key = workplace.world.keys.retailer
-    nodes = [Node(port, key=key) for port in ports]
+    keys = workplace.world.keys
+    nodes = [Node(port, key=keys.retailer, service=keys.service.public) for port in ports]
     for index, customer in enumerate(mine):
         writes_at, asks = nodes[(writer + index) % 2], nodes[(writer + index // 2) % 2]
         before = index % _EVERY_TENTH == 0 and _ok(asks.post("/v1/checks", check_body(customer))).json["permitted"]
@@ -137,7 +137,7 @@ def _ask_for_manifests(
     stop: threading.Event,
 ) -> None:
     keys = workplace.world.keys
-    nodes = [Node(port, key=keys.retailer) for port in ports]
+    nodes = [Node(port, key=keys.retailer, service=keys.service.public) for port in ports]
     while not stop.is_set():
         withdrawn = frozenset(acknowledged.copy())
         body = ask_for_cohort(proposal).model_dump_json(exclude_none=True).encode()

@@ -43,7 +43,7 @@ class ConsentClient:
         base_url: Where the service listens, such as ``http://127.0.0.1:8420``.
         party: The partner's name at the service.
         key: The partner's own key; it signs every request.
-        service_key: The service's public key, pinned.
+        service_key: The service's public key, pinned: its answers are verified with it, and requests signed for it.
         timeout_s: Seconds for a whole exchange, however slowly the other side drips.
         max_answer_bytes: Longest answer that is read; 64 MiB hold 1.5 million customers.
         now: The partner's clock.
@@ -186,7 +186,7 @@ class ConsentClient:
 
     def _send(self, method: str, path: str, body: bytes) -> bytes:
         signed = HttpRequest(method=method, path=path, body=body)
-        headers = sign_request(signed, party=self._party, key=self._key, now=self._now())
+        headers = sign_request(signed, party=self._party, key=self._key, receiver=self._service_key, now=self._now())
         if method == "GET":
             answer = self._exchange.get(path, headers=headers)
         else:

@@ -58,7 +58,8 @@ class Described:
         elif sender != "nobody":
             signed = HttpRequest(method=request.method, path=request.url.raw_path.decode(), body=body)
             party = CENTRE if sender == "centre" else "alster"
-            request.headers.update(sign_request(signed, party=party, key=self.folder.keys[party], now=now()))
+            key, receiver = self.folder.keys[party], self.folder.service_key.public
+            request.headers.update(sign_request(signed, party=party, key=key, receiver=receiver, now=now()))
         return self.web.send(request)
 
 

@@ -2,57 +2,19 @@
 
 import secrets
 from collections.abc import Callable
-from datetime import timedelta
 from typing import Any
 
 import pytest
 from installed_service import RunningService
-from league_files import CENTRE, PURCHASES, STATISTICS
-from speakers import Node, Person, act, good, now, problem
+from league_files import CENTRE, STATISTICS
+from proposals import proposal
+from speakers import Node, Person, act, good, problem
 
 from hanse_consent.errors import ConsentRefusedError
 from hanse_consent.runs.standing import RunOutcome, RunStage
 from hanse_privacy.protocol.approval import ApprovalRequest
 from hanse_privacy.protocol.manifest import NO_PREVIOUS, CohortReport, CohortRequest, ReportOutcome
 from hanse_privacy.protocol.proposal import RunProposal
-
-
-def proposal(service: RunningService, *partners: str, **changes: Any) -> RunProposal:
-    fields: dict[str, Any] = {
-        "run": f"spring-{secrets.token_hex(4)}",
-        "title": "Spring statistics",
-        "data_categories": [PURCHASES],
-        "recipients": [{"name": CENTRE, "country": "DE"}],
-        "roster": [
-            {"partner": name, "public_key": service.folder.keys[name].public.text}
-            for name in partners or ("alster", "elbe")
-        ],
-        "catalogue": "0" * 64,
-        "week_one": "2026-01-05",
-        "minimum_cohort": 10,
-        "honest_minimum": 1,
-        "unit": "customer-at-one-partner",
-        "units_per_clip": 65536,
-        "epsilon": 1.0,
-        "delta": 1e-5,
-        "steps": [
-            {
-                "operation": "popularity-statistics",
-                "purpose": STATISTICS,
-                "tier": "standard",
-                "noise_multiplier": 100.0,
-                "last_week": 9,
-                "half_life_weeks": 8.0,
-                "items": 12,
-                "rate": {"clip": 1.0, "share": 0.5},
-                "breadth": {"clip": 1.0, "share": 0.4},
-                "customers": {"clip": 1.0, "share": 0.1, "is_metric": True},
-            }
-        ],
-        "created_at": now().isoformat(),
-        "expires_at": (now() + timedelta(days=1)).isoformat(),
-    }
-    return RunProposal.parse(fields | changes)
 
 
 def question(asked: RunProposal, party: str = "alster", **changes: Any) -> CohortRequest:

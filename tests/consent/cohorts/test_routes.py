@@ -31,8 +31,9 @@ class Proved:
 class Authenticator:
     """Proves north's signature, and remembers the largest body it was told to read."""
 
-    def __init__(self, now) -> None:
+    def __init__(self, now, own_key) -> None:
         self.now = now
+        self.own_key = own_key
         self.limits: list[int] = []
 
     async def authenticate(self, request: Request, *, max_bytes: int) -> Proved:
@@ -40,14 +41,14 @@ class Authenticator:
         body = await request.body()
         claim = read_claim(request.headers)
         signed = HttpRequest(method=request.method, path=request.url.path, body=body)
-        verify_request(signed, claim, key=NORTH.public, now=self.now())
+        verify_request(signed, claim, key=NORTH.public, receiver=self.own_key, now=self.now())
         return Proved(claim.party, body)
 
 
 @pytest.fixture
 def web(room) -> TestClient:
     service = FastAPI()
-    authenticator = Authenticator(room.clock)
+    authenticator = Authenticator(room.clock, room.key.public)
     service.include_router(cohort_routes(authenticator=authenticator, issuer=room.issuer, reports=room.reports))
     answer_with_problems(service)
     client = TestClient(service)
@@ -104,7 +105,7 @@ def test_an_unsigned_question_is_refused(web) -> None:
 def test_a_body_that_is_no_question_is_refused_without_its_words(web, room, body: bytes) -> None:
     for path in ("/v1/cohort-manifests", "/v1/cohort-reports"):
         signed = HttpRequest(method="POST", path=path, body=body)
-        headers = sign_request(signed, party="north", key=NORTH, now=room.clock())
+        headers = sign_request(signed, party="north", key=NORTH, receiver=room.key.public, now=room.clock())
         answer = web.post(path, content=body, headers=headers)
         assert (answer.status_code, answer.json()["code"]) == (400, "BODY_INVALID")
         assert "0123456789abcdef" not in answer.text
