@@ -69,23 +69,26 @@ class ConsentClient:
     def cohort_manifest(self, request: CohortRequest) -> Cohort:
         """Ask which of the partner's customers a round may use; verify the manifest and every member of it.
 
+        Whether it continues the chain of the run's manifests is for the asker to see, who knows what it asked before.
+
         Raises:
             ConsentUnavailableError: If the service did not answer in time.
-            ConsentAnswerInvalidError: If the answer is not signed by the pinned key, answers another
+            ConsentAnswerInvalidError: If anything in the answer is not signed by the pinned key, or it answers another
                 question, is stale or has expired, or came with other members than it was signed for.
             ConsentRefusedError: If the service refused.
         """
         asked_at = self._now()
         body = self._post("/v1/cohort-manifests", request)
         try:
-            signed, members = decode_answer(body)
-            manifest = CohortManifest.verify(signed, key=self._service_key)
+            answer = decode_answer(body)
+            manifest = CohortManifest.verify(answer.manifest, key=self._service_key)
+            missed = tuple(CohortManifest.verify(signed, key=self._service_key) for signed in answer.missed)
         except (SignatureInvalidError, InvalidValueError, CohortOpeningError) as error:
             raise ConsentAnswerInvalidError(f"The answer is no valid manifest: {error.what}", error.mend) from error
         _require_answer_to(request, manifest)
         _require_timely(manifest, asked_at=asked_at, now=self._now())
         try:
-            return Cohort(manifest, members=members)
+            return Cohort(manifest, members=answer.members, missed=missed)
         except CohortOpeningError as error:
             raise ConsentAnswerInvalidError(error.what, error.mend) from error
 
