@@ -46,6 +46,13 @@ class CohortMismatchError(ConsentRefusal):
     status = HTTPStatus.CONFLICT
 
 
+class ReportLateError(ConsentRefusal):
+    """What a vault loaded is what its manifest named, but the manifest had expired when the report came."""
+
+    code = "REPORT_LATE"
+    status = HTTPStatus.CONFLICT
+
+
 class ManifestUnknownError(ConsentRefusal):
     """No manifest was issued for this run and round."""
 

@@ -372,6 +372,12 @@ def test_the_report_goes_out_before_the_answer_and_after_the_payment(node: Node,
             ),
             "CONSENT_REFUSED",
         ),
+        (
+            ConsentRefusedError(
+                "Refused.", "Ask.", status=409, refusal_code="REPORT_LATE", refusal_detail="of other customers"
+            ),
+            "CONSENT_REFUSED",
+        ),
     ],
 )
 def test_without_a_receipt_nothing_leaves_and_paid_stays_paid(

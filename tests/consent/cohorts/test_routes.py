@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import httpx
@@ -83,6 +84,16 @@ def test_a_mismatch_reaches_the_vault_as_a_refusal(room, vault_line) -> None:
     with pytest.raises(ConsentRefusedError) as refused:
         vault_line.cohort_manifest(room.request(round=2))
     assert refused.value.refusal_code == "RUN_NOT_APPROVED"
+
+
+def test_a_late_report_reaches_the_vault_as_a_refusal_and_the_round_may_be_asked_for_again(room, vault_line) -> None:
+    cohort = vault_line.cohort_manifest(room.request())
+    room.clock.at += timedelta(seconds=300)
+    with pytest.raises(ConsentRefusedError, match="REPORT_LATE") as refused:
+        vault_line.report_cohort(cohort.report(cohort.customers))
+    assert refused.value.refusal_code == "REPORT_LATE"
+    again = vault_line.cohort_manifest(room.request(known=cohort.manifest.digest))
+    assert vault_line.report_cohort(again.report(again.customers)).outcome is ReportOutcome.MATCH
 
 
 def test_a_partner_speaks_for_itself_only(room, vault_line) -> None:
