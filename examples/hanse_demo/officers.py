@@ -13,9 +13,9 @@ from datetime import UTC, datetime
 import httpx
 from pwdlib import PasswordHash
 
-from hanse_consent.access.accounts import Accounts, RoleGrant
+from hanse_consent.access.accounts import Accounts
 from hanse_consent.access.passwords import normalised
-from hanse_consent.access.roles import Role
+from hanse_consent.access.roles import Role, RoleGrant
 from hanse_consent.configuration import load_configuration
 from hanse_consent.opening import location_of
 from hanse_consent.runs.standing import RunStage, RunStanding

@@ -12,9 +12,9 @@ import pytest
 from pwdlib import PasswordHash
 from sqlalchemy.engine import URL
 
-from hanse_consent.access.accounts import Accounts, RoleGrant
+from hanse_consent.access.accounts import Accounts
 from hanse_consent.access.look_ups import ActorKind, LookUp, LookUpKey, LookUpKind, LookUpLog
-from hanse_consent.access.roles import Role
+from hanse_consent.access.roles import Role, RoleGrant
 from hanse_privacy.identity import SigningKey
 from hanse_privacy.protocol.signed_request import HttpRequest, sign_request
 

@@ -14,9 +14,9 @@ import uvicorn
 from fastapi import FastAPI
 from starlette.requests import Request
 
-from hanse_consent.access.accounts import Account, RoleGrant
+from hanse_consent.access.accounts import Account
 from hanse_consent.access.errors import SessionInvalidError
-from hanse_consent.access.roles import Role
+from hanse_consent.access.roles import Role, RoleGrant
 from hanse_consent.api.problems import answer_with_problems
 from hanse_consent.client import ConsentClient
 from hanse_consent.errors import ConsentAnswerInvalidError, ConsentRefusedError, ConsentUnavailableError
