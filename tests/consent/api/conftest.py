@@ -97,7 +97,7 @@ def people(service: RunningService) -> dict[str, Person]:
         given, own = f"given {secrets.token_urlsafe(12)}", f"own {secrets.token_urlsafe(12)}"
         service.secrets |= {given, own}
         add_account(service.folder, name, *roles, password=given)
-        person = Person(service=service, controller=roles[0].partition("@")[2])
+        person = Person(service=service, controller=roles[0].partition("@")[2], name=name, password=own)
         assert person.sign_in(name, given).status_code == 201
         assert person.change_password(given, own).status_code == 200
         found[name] = person

@@ -150,6 +150,8 @@ class Person(Speaker):
 
     controller: str = "alster"
     token: str = ""
+    name: str = ""
+    password: str = ""
 
     def path(self, name: str) -> str:
         return f"/v1/{name}?controller={self.controller}"
