@@ -9,15 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from typer.testing import CliRunner
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from installed_service import RunningService, served_database, server_is_there, start
+from installed_service import RunningService, add_account, served_database, server_is_there, start
 from league_files import LeagueFolder, lay_out
 from speakers import Node, Person, act
-
-from hanse_consent.commands import app
 
 ROLES = {
     "olga": ("officer@alster",),
@@ -27,14 +24,6 @@ ROLES = {
     "sven": ("scientist@alster",),
     "till": ("channel@alster", "auditor@elbe"),
 }
-
-
-def add_account(folder: LeagueFolder, name: str, *roles: str, password: str) -> None:
-    """``hanse consent account add``."""
-    options = [part for role in roles for part in ("--role", role)]
-    arguments = ["account", "add", name, "--config", str(folder.config), *options, "--password-stdin"]
-    result = CliRunner().invoke(app, arguments, input=f"{password}\n")
-    assert result.exit_code == 0, result.output
 
 
 @pytest.fixture(scope="session", params=["sqlite", "postgresql"])

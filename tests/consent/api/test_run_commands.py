@@ -14,8 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import add_account
-from installed_service import RunningService
+from installed_service import RunningService, add_account
 from league_files import CENTRE, PURCHASES
 from proposals import proposal
 from speakers import Node, Person, good, now
@@ -285,6 +284,21 @@ def test_a_given_password_is_changed_first(service: RunningService) -> None:
     assert nora.run("list").code == "CREDENTIALS_INVALID"
     assert nora.run("list", password=own).exit_code == 0
     assert nora.sessions() == 0
+
+
+def test_passwords_are_asked_for_and_never_shown(service: RunningService) -> None:
+    name, given, own = f"nils-{secrets.token_hex(3)}", f"given {secrets.token_hex(8)}", f"own {secrets.token_hex(8)}"
+    service.secrets |= {given, own}
+    add_account(service.folder, name, "auditor@alster", password=given)
+    where = ["--service", service.url, "--account", name]
+    # A new password that was typed differently is asked for again.
+    typed = f"{given}\n{own}\nsomething else\n{own}\n{own}\n"
+    changed = CliRunner().invoke(app, ["account", "my-password", *where], input=typed)
+    assert (changed.exit_code, changed.exception) == (0, None)
+    listed = CliRunner().invoke(app, ["run", "list", *where, "--controller", "alster"], input=f"{own}\n")
+    assert listed.exit_code == 0
+    assert "Password: " in listed.output
+    assert not [word for word in (given, own, "something else") if word in changed.output + listed.output]
 
 
 # The installed command as a process.
