@@ -92,7 +92,9 @@ def _close(session: OfficerSession) -> None:
 @contextmanager
 def _stopped_in_good_order() -> Iterator[None]:
     """Let a terminal that closes, or a service manager, end the command as Ctrl-C does: by way of the session's end."""
-    before = {number: signal.signal(number, _stop) for number in _STOPS}
+    # What is ignored stays so: the command was started under nohup.
+    heeded = [number for number in _STOPS if signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, _stop) for number in heeded}
     try:
         yield
     finally:

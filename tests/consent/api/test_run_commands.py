@@ -304,6 +304,15 @@ def test_passwords_are_asked_for_and_never_shown(service: RunningService) -> Non
 # The installed command as a process.
 
 
+_HEEDED = """
+import os, signal, sys
+for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    signal.signal(number, signal.SIG_DFL)
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+"""Starts a command as a terminal does, also where the tests themselves run in the background and ignore Ctrl-C."""
+
+
 def command(olga: Terminal, *words: str) -> list[str]:
     person = olga.person
     options = ["--service", person.service.url, "--controller", "alster", "--account", person.name, "--password-stdin"]
@@ -330,7 +339,7 @@ def test_a_command_that_is_stopped_ends_its_session_and_decides_nothing(
 ) -> None:
     asked, before = submit(), olga.sessions()
     process = subprocess.Popen(
-        command(olga, "approve", asked.run),
+        [sys.executable, "-c", _HEEDED, *command(olga, "approve", asked.run)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
