@@ -15,7 +15,7 @@ from hanse_consent.runs.proposing import Proposals
 from hanse_consent.runs.register import RunRegister
 from hanse_consent.storage.database import Database
 from hanse_consent.storage.store import ConsentStore
-from hanse_privacy.protocol.manifest import CohortRequest
+from hanse_privacy.protocol.manifest import NO_PREVIOUS, CohortRequest
 from hanse_privacy.protocol.proposal import RunProposal
 
 _RUN = "offers-1"
@@ -57,8 +57,8 @@ def approve_run(database: Database, store: ConsentStore, *, world: World, now: C
     return proposal
 
 
-def ask_for_cohort(proposal: RunProposal) -> CohortRequest:
-    """The retailer's vault asks who may be used in the run's first round."""
+def ask_for_cohort(proposal: RunProposal, *, known: str = NO_PREVIOUS) -> CohortRequest:
+    """The retailer's vault, which knows a manifest of the run or none, asks who may be used in its first round."""
     return CohortRequest.model_validate(
         {
             "partner": RETAILER,
@@ -67,6 +67,7 @@ def ask_for_cohort(proposal: RunProposal) -> CohortRequest:
             "proposal": proposal.digest,
             "purpose": ASKED,
             "tier": "advanced",
+            "known": known,
             "nonce": secrets.token_hex(16),
         }
     )

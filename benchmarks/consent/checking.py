@@ -31,7 +31,16 @@ def measure_checks(workplace: Workplace, *, customers: int, scale: float, observ
     with served(workplace) as service:
 
         def load(path: str, bodies: list[bytes], per_s: float) -> Latencies:
-            return send(Load(port=service.port, path=path, bodies=bodies, per_s=per_s, key=workplace.retailer_key))
+            return send(
+                Load(
+                    port=service.port,
+                    path=path,
+                    bodies=bodies,
+                    per_s=per_s,
+                    key=workplace.retailer_key,
+                    service=workplace.world.keys.service.public,
+                )
+            )
 
         load("/v1/checks", [check_body(one) for one in some(0, _WARM_UP)], CHECKS_PER_S / 3)
         before = load_average()

@@ -25,7 +25,8 @@ def send_batches(workplace: Workplace, port: int, sent: list[Sent], stop: thread
         sent: What was sent, by all nodes.
         stop: Set once the service is dead.
     """
-    node = Node(port, key=workplace.world.keys.retailer)
+    keys = workplace.world.keys
+    node = Node(port, key=keys.retailer, service=keys.service.public)
     chance = random.Random(secrets.randbits(64))  # noqa: S311 - who says something
     while not stop.is_set():
         acts = _some_acts(chance)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from consent.signed_posts import KEPT_S, TIMEOUT_S, as_sent
-from hanse_privacy.identity import SigningKey
+from hanse_privacy.identity import PublicKey, SigningKey
 
 _LEAD_S = 0.2
 
@@ -28,6 +28,7 @@ class Load:
         bodies: One request each, in order.
         per_s: Requests per second.
         key: File of the retailer's private key.
+        service: The service's public key.
     """
 
     port: int
@@ -35,6 +36,7 @@ class Load:
     bodies: Sequence[bytes]
     per_s: float
     key: Path
+    service: PublicKey
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +64,7 @@ def send(load: Load) -> Latencies:
 def _send_here(load: Load) -> Latencies:
     key = SigningKey.load(load.key)
     # Signed before the first is due: the service takes signatures that are up to two minutes old.
-    requests = [as_sent(load.path, body, key=key) for body in load.bodies]
+    requests = [as_sent(load.path, body, key=key, service=load.service) for body in load.bodies]
     gc.disable()
     return asyncio.run(_run(load.port, requests, per_s=load.per_s))
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from consent.workplace import utc_now
 from consent.world import ASKED, CATEGORIES, CENTRE, EXCHANGE, NEIGHBOUR, RETAILER
-from hanse_privacy.identity import SigningKey
+from hanse_privacy.identity import PublicKey, SigningKey
 from hanse_privacy.protocol.signed_request import HttpRequest, sign_request
 
 USE = {
@@ -44,15 +44,15 @@ def _body(value: dict[str, Any]) -> bytes:
     return json.dumps(value, separators=(",", ":")).encode()
 
 
-def signed_headers(path: str, body: bytes, *, key: SigningKey) -> dict[str, str]:
-    """Headers that make a POST the retailer's own."""
+def signed_headers(path: str, body: bytes, *, key: SigningKey, service: PublicKey) -> dict[str, str]:
+    """Headers that make a POST the retailer's own, for one service."""
     request = HttpRequest(method="POST", path=path, body=body)
-    return sign_request(request, party=RETAILER, key=key, now=utc_now())
+    return sign_request(request, party=RETAILER, key=key, receiver=service, now=utc_now())
 
 
-def as_sent(path: str, body: bytes, *, key: SigningKey) -> bytes:
+def as_sent(path: str, body: bytes, *, key: SigningKey, service: PublicKey) -> bytes:
     """A whole signed POST as it goes over the wire (HTTP/1.1, connection kept)."""
-    headers = signed_headers(path, body, key=key)
+    headers = signed_headers(path, body, key=key, service=service)
     lines = [f"POST {path} HTTP/1.1", "host: 127.0.0.1", "content-type: application/json"]
     lines += [f"{name}: {value}" for name, value in headers.items()]
     lines += [f"content-length: {len(body)}", "", ""]
@@ -78,11 +78,13 @@ class Node:
     Args:
         port: Of the service, on loopback.
         key: The retailer's.
+        service: The service's public key.
     """
 
-    def __init__(self, port: int, *, key: SigningKey) -> None:
+    def __init__(self, port: int, *, key: SigningKey, service: PublicKey) -> None:
         self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=TIMEOUT_S)
         self._key = key
+        self._service = service
         self._used = time.monotonic()
 
     def post(self, path: str, body: bytes) -> Answer:
@@ -93,7 +95,8 @@ class Node:
         """
         if time.monotonic() - self._used > KEPT_S:
             self._connection.close()  # the next request opens it again
-        headers = signed_headers(path, body, key=self._key) | {"content-type": "application/json"}
+        headers = signed_headers(path, body, key=self._key, service=self._service)
+        headers["content-type"] = "application/json"
         self._connection.request("POST", path, body, headers)
         answer = self._connection.getresponse()
         whole = Answer(status=answer.status, body=answer.read())

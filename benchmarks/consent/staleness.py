@@ -24,7 +24,7 @@ from consent.world import RETAILER
 from hanse_consent.law.packs import load_shipped_packs
 from hanse_consent.storage.store import ConsentStore
 from hanse_privacy.protocol.cohort import MEMBER_BYTES, SALT_BYTES, decode_answer
-from hanse_privacy.protocol.manifest import CohortManifest
+from hanse_privacy.protocol.manifest import NO_PREVIOUS, CohortManifest
 from hanse_privacy.protocol.proposal import RunProposal
 
 _TRIALS = 10_000
@@ -103,8 +103,8 @@ def _withdraw(
     acknowledged: set[str],
     found: _Found,
 ) -> None:
-    key = workplace.world.keys.retailer
-    nodes = [Node(port, key=key) for port in ports]
+    keys = workplace.world.keys
+    nodes = [Node(port, key=keys.retailer, service=keys.service.public) for port in ports]
     for index, customer in enumerate(mine):
         writes_at, asks = nodes[(writer + index) % 2], nodes[(writer + index // 2) % 2]
         before = index % _EVERY_TENTH == 0 and _ok(asks.post("/v1/checks", check_body(customer))).json["permitted"]
@@ -137,13 +137,15 @@ def _ask_for_manifests(
     stop: threading.Event,
 ) -> None:
     keys = workplace.world.keys
-    nodes = [Node(port, key=keys.retailer) for port in ports]
+    nodes = [Node(port, key=keys.retailer, service=keys.service.public) for port in ports]
+    known = NO_PREVIOUS
     while not stop.is_set():
         withdrawn = frozenset(acknowledged.copy())
-        body = ask_for_cohort(proposal).model_dump_json(exclude_none=True).encode()
+        body = ask_for_cohort(proposal, known=known).model_dump_json(exclude_none=True).encode()
         answer = _ok(nodes[found.manifests % 2].post("/v1/cohort-manifests", body))
-        signed, members = decode_answer(answer.body)
-        CohortManifest.verify(signed, key=keys.service.public)
+        parts = decode_answer(answer.body)
+        members = parts.members
+        known = CohortManifest.verify(parts.manifest, key=keys.service.public).digest
         named = {
             members[start + SALT_BYTES : start + MEMBER_BYTES].hex() for start in range(0, len(members), MEMBER_BYTES)
         }

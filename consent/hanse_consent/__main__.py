@@ -6,6 +6,7 @@ import typer
 
 from hanse_consent.commands import app
 from hanse_privacy.errors import HanseError
+from hanse_privacy.terminal import plain
 
 
 def main() -> None:
@@ -13,7 +14,7 @@ def main() -> None:
     try:
         app(prog_name="hanse consent")
     except HanseError as error:
-        typer.echo(str(error), err=True)
+        typer.echo(plain(str(error)), err=True)
         sys.exit(error.exit_code)
 
 

@@ -5,13 +5,13 @@ Imports no web framework and no database, so that a vault can use it.
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from http import HTTPStatus
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, ValidationError
 
 from hanse_consent.domain.acts import MAX_ACTS_PER_BATCH, ActBatch, ActReceipt, ConsentAct
-from hanse_consent.errors import ConsentAnswerInvalidError, ConsentRefusedError, ConsentUnavailableError
+from hanse_consent.errors import ConsentAnswerInvalidError
 from hanse_consent.exchange import Exchange
+from hanse_consent.refusals import accepted_body
 from hanse_consent.runs.standing import RunOutcome, RunReport
 from hanse_privacy.errors import InvalidValueError, SignatureInvalidError
 from hanse_privacy.identity import PublicKey, SigningKey
@@ -20,16 +20,6 @@ from hanse_privacy.protocol.cohort import Cohort, CohortOpeningError, decode_ans
 from hanse_privacy.protocol.manifest import CohortManifest, CohortReceipt, CohortReport, CohortRequest
 from hanse_privacy.protocol.signed_request import TIME_TOLERANCE, HttpRequest, sign_request
 from hanse_privacy.validation import require
-
-_PLAIN_TEXT = r"^[^\x00-\x1f\x7f]*$"
-
-
-class _Refusal(BaseModel):
-    """The part of a problem document that is shown: bounded, because a stranger may have written it."""
-
-    code: str = Field(pattern=r"^[A-Z][A-Z0-9_]{0,63}$")
-    detail: str = Field(max_length=1000, pattern=_PLAIN_TEXT)
-    mend: str = Field(max_length=1000, pattern=_PLAIN_TEXT)
 
 
 def _utc_now() -> datetime:
@@ -43,7 +33,7 @@ class ConsentClient:
         base_url: Where the service listens, such as ``http://127.0.0.1:8420``.
         party: The partner's name at the service.
         key: The partner's own key; it signs every request.
-        service_key: The service's public key, pinned.
+        service_key: The service's public key, pinned: its answers are verified with it, and requests signed for it.
         timeout_s: Seconds for a whole exchange, however slowly the other side drips.
         max_answer_bytes: Longest answer that is read; 64 MiB hold 1.5 million customers.
         now: The partner's clock.
@@ -69,23 +59,26 @@ class ConsentClient:
     def cohort_manifest(self, request: CohortRequest) -> Cohort:
         """Ask which of the partner's customers a round may use; verify the manifest and every member of it.
 
+        Whether it continues the chain of the run's manifests is for the asker to see, who knows what it asked before.
+
         Raises:
             ConsentUnavailableError: If the service did not answer in time.
-            ConsentAnswerInvalidError: If the answer is not signed by the pinned key, answers another
+            ConsentAnswerInvalidError: If anything in the answer is not signed by the pinned key, or it answers another
                 question, is stale or has expired, or came with other members than it was signed for.
             ConsentRefusedError: If the service refused.
         """
         asked_at = self._now()
         body = self._post("/v1/cohort-manifests", request)
         try:
-            signed, members = decode_answer(body)
-            manifest = CohortManifest.verify(signed, key=self._service_key)
+            answer = decode_answer(body)
+            manifest = CohortManifest.verify(answer.manifest, key=self._service_key)
+            missed = tuple(CohortManifest.verify(signed, key=self._service_key) for signed in answer.missed)
         except (SignatureInvalidError, InvalidValueError, CohortOpeningError) as error:
             raise ConsentAnswerInvalidError(f"The answer is no valid manifest: {error.what}", error.mend) from error
         _require_answer_to(request, manifest)
         _require_timely(manifest, asked_at=asked_at, now=self._now())
         try:
-            return Cohort(manifest, members=members)
+            return Cohort(manifest, members=answer.members, missed=missed)
         except CohortOpeningError as error:
             raise ConsentAnswerInvalidError(error.what, error.mend) from error
 
@@ -186,24 +179,12 @@ class ConsentClient:
 
     def _send(self, method: str, path: str, body: bytes) -> bytes:
         signed = HttpRequest(method=method, path=path, body=body)
-        headers = sign_request(signed, party=self._party, key=self._key, now=self._now())
+        headers = sign_request(signed, party=self._party, key=self._key, receiver=self._service_key, now=self._now())
         if method == "GET":
             answer = self._exchange.get(path, headers=headers)
         else:
             answer = self._exchange.post(path, body=body, headers=headers)
-        if answer.status == HTTPStatus.OK:
-            return answer.body
-        if 500 <= answer.status <= 599:
-            raise ConsentUnavailableError(
-                f"The consent service failed (HTTP {answer.status}).",
-                "Read the service's log; nobody may be used until it answers.",
-            )
-        if not 400 <= answer.status <= 499:
-            raise ConsentAnswerInvalidError(
-                f"The answer has the HTTP status {answer.status}, which the consent service never sends.",
-                "Check the service's address.",
-            )
-        raise _refusal(answer.status, answer.body)
+        return accepted_body(answer)
 
 
 def _require_answer_to(request: CohortRequest, manifest: CohortManifest) -> None:
@@ -236,20 +217,3 @@ def _run_report(body: bytes) -> RunReport:
         raise ConsentAnswerInvalidError(
             "The answer does not say where the run stands.", "Check the service's address and ask again."
         ) from error
-
-
-def _refusal(status: int, body: bytes) -> ConsentRefusedError:
-    try:
-        refusal = _Refusal.model_validate_json(body)
-    except ValidationError as error:
-        raise ConsentAnswerInvalidError(
-            f"The answer has the HTTP status {status} and is no answer of a consent service.",
-            "Check the service's address.",
-        ) from error
-    return ConsentRefusedError(
-        f"The consent service refused ({refusal.code}): {refusal.detail}",
-        refusal.mend,
-        status=status,
-        refusal_code=refusal.code,
-        refusal_detail=refusal.detail,
-    )

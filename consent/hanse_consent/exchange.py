@@ -66,6 +66,15 @@ class Exchange:
         """
         return self._whole("GET", path, body=b"", headers=headers)
 
+    def delete(self, path: str, *, headers: Mapping[str, str]) -> Answer:
+        """Send a DELETE and return the whole answer.
+
+        Raises:
+            ConsentUnavailableError: If there was no complete answer within the deadline.
+            ConsentAnswerInvalidError: If the answer is not HTTP, or too long.
+        """
+        return self._whole("DELETE", path, body=b"", headers=headers)
+
     def _whole(self, method: str, path: str, *, body: bytes, headers: Mapping[str, str]) -> Answer:
         outcome: Future[Answer] = Future()
 
@@ -112,7 +121,23 @@ class Exchange:
 
 
 def _unreachable(error: Exception) -> ConsentUnavailableError:
+    untrusted = _untrusted_certificate(error)
+    if untrusted is not None:
+        return ConsentUnavailableError(
+            f"What answers at the consent service's address has no certificate that is trusted ({untrusted}).",
+            "Check the address; the certificate must be of an authority that this machine trusts. Nothing was sent.",
+        )
     return ConsentUnavailableError(
         f"The consent service cannot be reached ({type(error).__name__}).",
         "Start it, or mend the address in the configuration; nobody may be used until it answers.",
     )
+
+
+def _untrusted_certificate(error: BaseException) -> str | None:
+    """Why a certificate was not believed, in OpenSSL's words; none if it is not about that."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return cause.verify_message
+        cause = cause.__cause__ or cause.__context__
+    return None

@@ -5,33 +5,25 @@ shown to their controller, and approves exactly the terms that were read.
 """
 
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-import httpx
 from pwdlib import PasswordHash
 
-from hanse_consent.access.accounts import Accounts, RoleGrant
+from hanse_consent.access.accounts import Accounts
 from hanse_consent.access.passwords import normalised
-from hanse_consent.access.roles import Role
+from hanse_consent.access.roles import Role, RoleGrant
 from hanse_consent.configuration import load_configuration
+from hanse_consent.officer_client import OfficerClient, OfficerSession
 from hanse_consent.opening import location_of
-from hanse_consent.runs.standing import RunStage, RunStanding
+from hanse_consent.runs.standing import Ending, RunStage, RunStanding
 from hanse_consent.storage.database import Database
 from hanse_demo.workshop import Workshop
-from hanse_privacy.errors import HanseError
 
-_TIMEOUT_S = 30.0
 _TITLES = ("officer", "deputy")
 """Where the risk is high, two different people have to approve."""
-
-
-class OfficerFailedError(HanseError):
-    """The consent service did not take what a scripted officer sent."""
-
-    code = "DEMO_OFFICER"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,13 +47,13 @@ class ScriptedOfficers:
 
     def __init__(self, workshop: Workshop) -> None:
         self._workshop = workshop
-        self._tokens: dict[str, str] = {}
+        self._sessions: dict[str, OfficerSession] = {}
 
     def approve(self, run: str, standings: Iterable[RunStanding]) -> tuple[str, ...]:
         """Approve a run wherever officers are awaited; return who approved.
 
         Raises:
-            OfficerFailedError: If the service refuses, or does not answer.
+            HanseError: If the service refuses, or does not answer.
         """
         approved = []
         for standing in standings:
@@ -75,25 +67,23 @@ class ScriptedOfficers:
         """Take a controller's approval of a run back.
 
         Raises:
-            OfficerFailedError: If the service refuses, or does not answer.
+            HanseError: If the service refuses, or does not answer.
         """
-        body = {"controller": controller, "ending": {"words": words}}
-        self._send("POST", f"/v1/runs/{run}/revocations", token=self._token(controller, _TITLES[0]), body=body)
+        self._session(controller, _TITLES[0]).revoke(run, controller=controller, ending=Ending(words=words))
 
     def _approve(self, run: str, *, controller: str, title: str) -> None:
-        token = self._token(controller, title)
-        seen = self._send("GET", f"/v1/runs/{run}?controller={controller}", token=token)
-        body = {"controller": controller, "proposal": seen["proposal"], "verdict": "approve"}
-        self._send("POST", f"/v1/runs/{run}/decisions", token=token, body=body)
+        session = self._session(controller, title)
+        seen = session.run(run, controller=controller)
+        session.approve(run, controller=controller, proposal=seen.document.digest)
 
-    def _token(self, controller: str, title: str) -> str:
+    def _session(self, controller: str, title: str) -> OfficerSession:
         name = f"{title}-{controller}"
-        if name not in self._tokens:
+        if name not in self._sessions:
             account = OfficerAccount(name=name, controller=controller, password=secrets.token_urlsafe(24))
             self._appoint(account)
-            body = {"name": account.name, "password": account.password}
-            self._tokens[name] = self._send("POST", "/v1/sessions", token=None, body=body)["token"]
-        return self._tokens[name]
+            client = OfficerClient(self._workshop.consent_url)
+            self._sessions[name] = client.sign_in(account.name, password=account.password)
+        return self._sessions[name]
 
     def _appoint(self, account: OfficerAccount) -> None:
         """What ``hanse consent account add`` does, and the officer's own first password."""
@@ -104,28 +94,3 @@ class ScriptedOfficers:
             grants = frozenset({RoleGrant(controller=account.controller, role=Role.OFFICER)})
             accounts.add(name=account.name, password_hash=password_hash, grants=grants, actor="demo")
             accounts.set_password(name=account.name, password_hash=password_hash, must_change=False, actor="demo")
-
-    def _send(
-        self, method: str, path: str, *, token: str | None, body: Mapping[str, object] | None = None
-    ) -> dict[str, str]:
-        headers = {} if token is None else {"authorization": f"Bearer {token}"}
-        try:
-            answer = httpx.request(
-                method,
-                self._workshop.consent_url + path,
-                headers=headers,
-                json=body,
-                timeout=_TIMEOUT_S,
-                trust_env=False,
-            )
-            answer.raise_for_status()
-            received: dict[str, str] = answer.json()
-        except httpx.HTTPStatusError as error:
-            raise OfficerFailedError(
-                f"The consent service refused a scripted officer: {error.response.text[:300]}", "Read its log."
-            ) from error
-        except (httpx.HTTPError, ValueError) as error:
-            raise OfficerFailedError(
-                f"The consent service did not answer a scripted officer ({type(error).__name__}).", "Look at its log."
-            ) from error
-        return received

@@ -12,9 +12,11 @@ from typing import Never
 
 import typer
 from rich.console import Console
+from rich.text import Text
 
 from hanse_privacy.errors import HanseError
 from hanse_privacy.process_environment import QUIET
+from hanse_privacy.terminal import plain
 
 _ROLES = {
     "demo": "Run an example league from end to end on this machine.",
@@ -78,8 +80,9 @@ def main() -> None:
     try:
         build(asked)()
     except HanseError as error:
+        # Parts of it may be another party's words: they are shown and not obeyed.
         Console(stderr=True, soft_wrap=True).print(
-            f"[bold red]{error.what}[/] {error.mend} [dim]\\[{error.code}][/]", highlight=False
+            Text.assemble((plain(error.what), "bold red"), f" {plain(error.mend)} ", (f"[{error.code}]", "dim"))
         )
         sys.exit(error.exit_code)
     except ModuleNotFoundError as error:
@@ -91,8 +94,10 @@ def main() -> None:
     except OSError as error:
         where = f" ({error.filename})" if error.filename else ""
         Console(stderr=True, soft_wrap=True).print(
-            f"[bold red]The system refused: {error.strerror or type(error).__name__}{where}.[/]"
-            " Free disk space, or check the folder's owner and mode. [dim]\\[SYSTEM_REFUSED][/]",
-            highlight=False,
+            Text.assemble(
+                (plain(f"The system refused: {error.strerror or type(error).__name__}{where}."), "bold red"),
+                " Free disk space, or check the folder's owner and mode. ",
+                ("[SYSTEM_REFUSED]", "dim"),
+            )
         )
         sys.exit(1)

@@ -11,6 +11,7 @@ from rich.console import Console
 from hanse_consent.runs.standing import RunStanding
 from hanse_privacy.errors import HanseError
 from hanse_privacy.identity import SigningKey
+from hanse_privacy.terminal import plain
 from hanse_server.approval import record_outcome, require_approval, services_of
 from hanse_server.flower.processes import environment, prepare, superlink_command
 from hanse_server.league import LeagueHome, RunFolder
@@ -76,7 +77,7 @@ def run(
 
 def _tell_standings(standings: tuple[RunStanding, ...]) -> None:
     for standing in standings:
-        _console.print(f"  {standing.in_words()}", highlight=False, markup=False)
+        _console.print(f"  {plain(standing.in_words())}", highlight=False, markup=False)
 
 
 def _tell(event: dict[str, Any]) -> None:

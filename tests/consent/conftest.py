@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import pytest
 
 from hanse_consent.domain.acts import ActKind, ConsentAct
-from hanse_privacy.protocol.manifest import CohortRequest
+from hanse_privacy.protocol.manifest import NO_PREVIOUS, CohortRequest
 from hanse_privacy.protocol.vocabulary import Tier
 
 SERVER = ("127.0.0.1", 5432)
@@ -72,6 +72,7 @@ def question() -> Callable[..., CohortRequest]:
             proposal="ab" * 32,
             purpose=purpose,
             tier=tier,
+            known=NO_PREVIOUS,
             nonce=secrets.token_hex(16),
         )
 

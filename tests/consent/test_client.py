@@ -16,7 +16,7 @@ from hanse_consent.errors import ConsentAnswerInvalidError, ConsentRefusedError,
 from hanse_privacy.errors import InvalidValueError
 from hanse_privacy.identity import SigningKey
 from hanse_privacy.merkle import leaf_hash, leaf_hashes, root_of
-from hanse_privacy.protocol.cohort import encode_answer
+from hanse_privacy.protocol.cohort import CohortAnswer, encode_answer
 from hanse_privacy.protocol.manifest import (
     NO_PREVIOUS,
     CohortManifest,
@@ -95,7 +95,7 @@ MEMBERS = members_of(*CUSTOMERS)
 
 
 def manifest_for(
-    request, *, key=SERVICE_KEY, issued_at=None, lifetime=timedelta(minutes=5), members=MEMBERS, **changes
+    request, *, key=SERVICE_KEY, issued_at=None, lifetime=timedelta(minutes=5), members=MEMBERS, missed=(), **changes
 ):
     issued_at = issued_at or datetime.now(UTC)
     answer = {
@@ -113,7 +113,14 @@ def manifest_for(
         "previous": NO_PREVIOUS,
         **changes,
     }
-    return encode_answer(CohortManifest.model_validate(answer).sign(key), members=members)
+    signed = CohortManifest.model_validate(answer).sign(key)
+    return encode_answer(CohortAnswer(manifest=signed, missed=tuple(missed), members=members))
+
+
+def missed_by(request, *, key=SERVICE_KEY, previous=NO_PREVIOUS):
+    """A manifest whose answer was lost, signed."""
+    answer = json.loads(manifest_for(request, key=key, nonce="1f" * 16, previous=previous))
+    return json.dumps(answer["manifest"]).encode()
 
 
 def receipt_for(report, *, key=SERVICE_KEY, **changes):
@@ -140,6 +147,13 @@ def test_a_good_answer_is_believed(question):
         assert client(url).cohort_manifest(question()).customers == CUSTOMERS
 
 
+def test_what_was_missed_comes_with_its_signatures_verified(question):
+    asked = question()
+    with answering(lambda request: http(manifest_for(request, missed=[missed_by(request)]))) as url:
+        (missed,) = client(url).cohort_manifest(asked).missed
+    assert (missed.run, missed.nonce, missed.previous) == (asked.run, "1f" * 16, NO_PREVIOUS)
+
+
 LIES = {
     "another key": lambda r: manifest_for(r, key=SigningKey.generate()),
     "another partner": lambda r: manifest_for(r, partner="elbe"),
@@ -159,7 +173,15 @@ LIES = {
     "one customer less": lambda r: manifest_for(r, members=members_of("a" * 32)),
     "one customer twice": lambda r: manifest_for(r, members=members_of("a" * 32, "a" * 32)),
     "the order of leaves reversed": lambda r: manifest_for(r, members=MEMBERS[32:] + MEMBERS[:32]),
-    "members without a manifest": lambda r: encode_answer(b"{}", members=MEMBERS),
+    "members without a manifest": lambda r: encode_answer(CohortAnswer(manifest=b"{}", missed=(), members=MEMBERS)),
+    "another known manifest": lambda r: manifest_for(r, known="1" * 64),
+    "a missed manifest of another key": lambda r: manifest_for(r, missed=[missed_by(r, key=SigningKey.generate())]),
+    "a missed manifest that is none": lambda r: manifest_for(r, missed=[b"{}"]),
+    "a missed manifest that was altered": lambda r: manifest_for(
+        r, missed=[missed_by(r).replace(b"spring", b"autumn")]
+    ),
+    "more missed than there can be": lambda r: manifest_for(r, missed=[missed_by(r)] * 65),
+    "nothing about what was missed": lambda r: manifest_for(r).replace(b'"missed":[],', b""),
     "an altered position": lambda r: manifest_for(r).replace(b'"position":2', b'"position":3'),
     "cut short": lambda r: manifest_for(r)[:-5],
     "not JSON": lambda r: b"\xff\xfe\x00",

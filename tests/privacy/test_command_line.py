@@ -51,6 +51,14 @@ def test_what_the_system_refuses_is_said_plainly(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
+def test_words_of_others_in_an_error_are_shown_and_not_obeyed(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("not a folder")
+    done = hanse("node", "keygen", "--home", str(tmp_path / "file" / "[/red] [bold]x\x1b[31m\u202e"))
+    assert done.returncode == 1
+    assert "[/red] [bold]x\ufffd[31m\ufffd" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_a_role_that_is_not_installed_is_named_with_its_extra(tmp_path: Path) -> None:
     # A module that cannot be found stands for an extra that was not installed.
     (tmp_path / "fastapi.py").write_text("raise ModuleNotFoundError('No module named fastapi', name='fastapi')")

@@ -133,7 +133,7 @@ def test_only_the_pinned_key_opens_a_letter() -> None:
 
 
 @pytest.mark.parametrize(
-    "context", [ANSWER_CONTEXT, "run-proposal/1", "cohort-manifest/1", "cohort-request/1", "http-request/1", ""]
+    "context", [ANSWER_CONTEXT, "run-proposal/1", "cohort-manifest/1", "cohort-request/1", "http-request/2", ""]
 )
 def test_a_signature_in_another_context_signs_no_instruction(context: str) -> None:
     body = decode(LETTER, Letter).body

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hanse_privacy.errors import SignatureInvalidError
-from hanse_privacy.identity import SigningKey
+from hanse_privacy.identity import PublicKey, SigningKey
 from hanse_privacy.protocol.signed_request import (
     TIME_TOLERANCE,
     HttpRequest,
@@ -19,25 +19,34 @@ from hanse_privacy.protocol.signed_request import (
 )
 
 KEY = SigningKey.generate()
+SERVICE = SigningKey.generate().public
 NOW = datetime(2026, 5, 4, 12, 0, 0, 123456, tzinfo=UTC)
 REQUEST = HttpRequest(method="POST", path="/v1/cohort-manifests?a=1", body=b'{"round":1}')
-HEADERS = sign_request(REQUEST, party="north", key=KEY, now=NOW)
+HEADERS = sign_request(REQUEST, party="north", key=KEY, receiver=SERVICE, now=NOW)
 
 
-def check(request: HttpRequest, headers: dict[str, str], *, now: datetime = NOW, key: SigningKey = KEY) -> None:
-    verify_request(request, read_claim(headers), key=key.public, now=now)
+def check(
+    request: HttpRequest,
+    headers: dict[str, str],
+    *,
+    now: datetime = NOW,
+    key: SigningKey = KEY,
+    receiver: PublicKey = SERVICE,
+) -> None:
+    verify_request(request, read_claim(headers), key=key.public, receiver=receiver, now=now)
 
 
 def test_a_request_is_accepted_as_it_was_signed() -> None:
     check(REQUEST, HEADERS)
     check(replace(REQUEST, method="post"), HEADERS)  # methods are compared in upper case
     assert read_claim(HEADERS).party == "north"
-    assert sign_request(REQUEST, party="north", key=KEY, now=NOW)["hanse-nonce"] != HEADERS["hanse-nonce"]
+    again = sign_request(REQUEST, party="north", key=KEY, receiver=SERVICE, now=NOW)
+    assert again["hanse-nonce"] != HEADERS["hanse-nonce"]
 
 
 def test_a_sender_in_another_time_zone_is_accepted() -> None:
     local = NOW.astimezone(timezone(timedelta(hours=9)))
-    check(REQUEST, sign_request(REQUEST, party="north", key=KEY, now=local))
+    check(REQUEST, sign_request(REQUEST, party="north", key=KEY, receiver=SERVICE, now=local))
 
 
 @pytest.mark.parametrize(
@@ -75,6 +84,14 @@ def test_every_header_is_bound(header: str, value: str) -> None:
 def test_another_key_is_refused() -> None:
     with pytest.raises(SignatureInvalidError):
         check(REQUEST, HEADERS, key=SigningKey.generate())
+
+
+def test_what_was_signed_for_one_service_is_refused_by_any_other() -> None:
+    for other in (SigningKey.generate().public, KEY.public):
+        with pytest.raises(SignatureInvalidError):
+            check(REQUEST, HEADERS, receiver=other)
+    # No header says for whom it was signed: there is nothing to change on the way.
+    assert sorted(HEADERS) == ["hanse-nonce", "hanse-party", "hanse-signature", "hanse-time"]
 
 
 @given(seconds=st.integers(-3 * 86_400, 3 * 86_400))

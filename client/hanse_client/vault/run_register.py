@@ -1,4 +1,4 @@
-"""What a vault remembers of runs: proposals, officers' approvals, the owner's word, letters answered.
+"""What a vault remembers of runs: proposals, officers' approvals, the owner's word, manifests, letters answered.
 
 It survives a restart.
 """
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from hanse_privacy.errors import HanseError
+from hanse_privacy.protocol.manifest_chain import ManifestChain
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS run (
@@ -26,6 +27,11 @@ CREATE TABLE IF NOT EXISTS approval (
     run TEXT PRIMARY KEY,
     signed BLOB NOT NULL,
     kept_at TEXT NOT NULL
+) STRICT;
+CREATE TABLE IF NOT EXISTS manifest_chain (
+    run TEXT PRIMARY KEY,
+    newest TEXT NOT NULL,
+    open_questions TEXT NOT NULL
 ) STRICT;
 CREATE TABLE IF NOT EXISTS letter (
     nonce BLOB PRIMARY KEY,
@@ -155,6 +161,22 @@ class RunRegister:
         if changed == 0:
             raise RunUnknownError(
                 f"No run {run} was proposed to this vault, or it has ended.", "See 'hanse node runs'."
+            )
+
+    def manifest_chain(self, run: str) -> ManifestChain:
+        """What is remembered of a run's manifests; of a new run, that there are none."""
+        rows = self._read("SELECT newest, open_questions FROM manifest_chain WHERE run = ?", run)
+        if not rows:
+            return ManifestChain()
+        ((newest, open_questions),) = rows
+        return ManifestChain(newest=newest, open_questions=frozenset(open_questions.split()))
+
+    def keep_manifest_chain(self, run: str, chain: ManifestChain) -> None:
+        """Remember a run's manifests in place of what was remembered before."""
+        with self._write() as connection:
+            connection.execute(
+                "INSERT OR REPLACE INTO manifest_chain VALUES (?, ?, ?)",
+                (run, chain.newest, " ".join(sorted(chain.open_questions))),
             )
 
     def remember_letter(self, nonce: bytes, *, run: str) -> bool:

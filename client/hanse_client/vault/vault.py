@@ -1,7 +1,6 @@
 """The vault: opens letters, decides, computes, pays, answers. Everything it does starts here."""
 
 import logging
-import secrets
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -10,17 +9,17 @@ from typing import Protocol
 
 import msgspec
 
-from hanse_client.vault.admission import Admissions, ApprovalSource, RefusedError, WaitingForApprovalError
+from hanse_client.vault.admission import Admissions, RefusedError, WaitingForApprovalError
 from hanse_client.vault.cohort_rows import CohortRows
 from hanse_client.vault.consent_positions import ConsentPositions
 from hanse_client.vault.operations import CohortData, Work, customer_batches, parse_work
 from hanse_client.vault.policy import Policy, cohort_floor
+from hanse_client.vault.round_cohorts import ConsentSource, RoundCohorts
 from hanse_client.vault.run_register import Admission, RoundRecord, RunRegister
 from hanse_consent.errors import ConsentRefusedError
 from hanse_privacy.errors import HanseError, SignatureInvalidError
 from hanse_privacy.identity import SigningKey
 from hanse_privacy.ledger import PrivacyLedger, RoundAlreadyPaidError
-from hanse_privacy.protocol.cohort import Cohort
 from hanse_privacy.protocol.letters import (
     PROTOCOL_VERSION,
     AdmitParameters,
@@ -35,7 +34,6 @@ from hanse_privacy.protocol.letters import (
     require_fresh,
     seal,
 )
-from hanse_privacy.protocol.manifest import CohortReceipt, CohortReport, CohortRequest
 from hanse_privacy.protocol.proposal import RunProposal
 from hanse_privacy.randomness import RandomSource
 from hanse_privacy.release import ReleaseLayout, add_noise, sum_customers
@@ -51,16 +49,6 @@ class UnsafeRandomnessError(HanseError):
     """Somebody gave a vault a source of noise that protects nobody."""
 
     code = "UNSAFE_RANDOMNESS"
-
-
-class ConsentSource(ApprovalSource, Protocol):
-    """Where the vault asks which runs are approved and whom a round may use, and says whom it used."""
-
-    def cohort_manifest(self, request: CohortRequest) -> Cohort:
-        """Return a verified manifest with its members that answers exactly this request, or raise."""
-
-    def report_cohort(self, report: CohortReport) -> CohortReceipt:
-        """Return the service's receipt for exactly this report, or raise: then nothing may leave."""
 
 
 class PartnerData(Protocol):
@@ -120,6 +108,13 @@ class Vault:
             register=parts.register,
             approvals=parts.consent,
             catalogue_digest=parts.data.catalogue_digest,
+            clock=parts.clock,
+        )
+        self._cohorts = RoundCohorts(
+            policy=parts.policy,
+            consent=parts.consent,
+            register=parts.register,
+            positions=parts.positions,
             clock=parts.clock,
         )
         self._lock = threading.Lock()
@@ -204,18 +199,7 @@ class Vault:
 
     def _release(self, proposal: RunProposal, work: Work, *, round_number: int) -> bytes:
         self._require_next_round(proposal.run, round_number)
-        cohort = self._parts.consent.cohort_manifest(
-            CohortRequest(
-                partner=self._partner,
-                run=proposal.run,
-                round=round_number,
-                proposal=proposal.digest,
-                purpose=work.step.purpose,
-                tier=work.step.tier,
-                nonce=secrets.token_hex(16),
-            )
-        )
-        self._parts.positions.advance(self._parts.policy.consent_key.fingerprint, cohort.manifest.position)
+        cohort = self._cohorts.ask(proposal, work.step, round_number=round_number)
         customers = self._parts.data.known(cohort.customers)
         floor = cohort_floor(self._parts.policy, proposal)
         if len(customers) < floor:
@@ -243,7 +227,7 @@ class Vault:
                 "The partner's owner finds the reason in the vault's own log.",
             ) from error
         # Whoever keeps this report from arriving keeps the answer from leaving. Paid stays paid: the rows were read.
-        report = self._report(cohort, customers)
+        report = self._cohorts.report(cohort, customers)
         self._parts.register.record_round(
             RoundRecord(
                 run=proposal.run,
@@ -269,18 +253,6 @@ class Vault:
             clipped=", ".join(f"{name} {count}" for name, count in exact.clipped.items())
             + f", rounded toward zero {exact.refitted}",
         )
-
-    def _report(self, cohort: Cohort, customers: Sequence[str]) -> CohortReport:
-        """Say to the partner's own consent service whom the data layer returned, and have its receipt."""
-        if self._parts.clock() >= cohort.manifest.expires_at:
-            raise RefusedError(
-                "MANIFEST_EXPIRED",
-                "The round took longer than its manifest may be used.",
-                "The consent service's manifest_lifetime_s must cover a whole round.",
-            )
-        report = cohort.report(customers)
-        self._parts.consent.report_cohort(report)
-        return report
 
     def _require_next_round(self, run: str, round_number: int) -> None:
         paid = [entry.round for entry in self._parts.ledger.entries() if entry.run == run]

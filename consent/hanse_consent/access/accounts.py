@@ -3,30 +3,15 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, StringConstraints
 from sqlmodel import Session, col, delete, select
 
 from hanse_consent.access.errors import AccountExistsError, AccountUnknownError
-from hanse_consent.access.roles import Permission, Role, may
+from hanse_consent.access.roles import Permission, Role, RoleGrant, may
 from hanse_consent.access.tables import AccessEventRow, AccountRoleRow, AccountRow, SessionRow
 from hanse_consent.access.transactions import Transactions
 from hanse_consent.domain.moments import from_microseconds, to_microseconds
-from hanse_privacy.protocol.vocabulary import PartyName
 from hanse_privacy.validation import require_not_empty
-
-AccountName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9._-]{2,39}$")]
-"""A person's account: lower-case letters, digits, dots, hyphens and underscores."""
-
-
-class RoleGrant(BaseModel):
-    """A role at one controller, or at the centre."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    controller: PartyName
-    role: Role
 
 
 @dataclass(frozen=True, kw_only=True)

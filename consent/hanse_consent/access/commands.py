@@ -17,13 +17,15 @@ import typer
 from pwdlib import PasswordHash
 from pydantic import TypeAdapter, ValidationError
 
-from hanse_consent.access.accounts import AccountName, Accounts, RoleGrant
+from hanse_consent.access.accounts import Accounts
 from hanse_consent.access.bodies import faults
 from hanse_consent.access.errors import NodeUnknownError
 from hanse_consent.access.look_ups import Reason
 from hanse_consent.access.passwords import check_password, normalised
+from hanse_consent.access.roles import RoleGrant
 from hanse_consent.access.suspensions import Suspensions
 from hanse_consent.access.transactions import Transactions
+from hanse_consent.domain.names import AccountName
 from hanse_privacy.errors import InvalidValueError
 from hanse_privacy.protocol.vocabulary import PartyName
 

@@ -1,4 +1,4 @@
-"""Nodes prove who they are: each request is signed (:mod:`hanse_privacy.protocol.signed_request`), and good once."""
+"""Nodes prove who they are: each request is signed for this service (``protocol.signed_request``), and good once."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -66,6 +66,7 @@ class NodeAuthenticator:
     changes nothing; until its time has run out it could still be delivered, once, as after any delay on the way.
 
     Args:
+        own_key: This service's public key: what was signed for another service is refused.
         key_of: The public key of a party served, none for any other; called per request, so it must not wait.
         memory: Which requests were accepted before.
         suspensions: Who is out.
@@ -78,6 +79,7 @@ class NodeAuthenticator:
     def __init__(
         self,
         *,
+        own_key: PublicKey,
         key_of: NodeKeys,
         memory: RequestMemory,
         suspensions: Suspensions,
@@ -86,6 +88,7 @@ class NodeAuthenticator:
         clock: Callable[[], float],
         body_deadline_s: float = BODY_DEADLINE_S,
     ) -> None:
+        self._own_key = own_key
         self._key_of = key_of
         self._memory = memory
         self._suspensions = suspensions
@@ -110,7 +113,7 @@ class NodeAuthenticator:
 
         Raises:
             SignatureInvalidError: If the headers are missing, or signature or time do not hold, or the party is
-                not served here.
+                not served here, or it was signed for another service.
             BodyInvalidError: If the body is compressed.
             BodyTooLargeError: If it is longer.
             BodyTooSlowError: If it did not arrive in time.
@@ -135,8 +138,9 @@ class NodeAuthenticator:
 
     def _require_signed(self, signed: HttpRequest, claim: RequestClaim) -> None:
         key = self._key_of(claim.party)
+        known = self._nobody if key is None else key
         try:
-            verify_request(signed, claim, key=self._nobody if key is None else key, now=self._now())
+            verify_request(signed, claim, key=known, receiver=self._own_key, now=self._now())
         except SignatureInvalidError as error:
             raise _not_served() from error
         if key is None:
@@ -145,8 +149,9 @@ class NodeAuthenticator:
 
 def _not_served() -> SignatureInvalidError:
     return SignatureInvalidError(
-        "The request is not signed by a party that is served here.",
-        "Check the party's name and key file, and that the service has registered its public key.",
+        "The request is not signed by a party that is served here, for this service.",
+        "Check the party's name and key file, that the service has registered its public key, and that the party has"
+        " pinned this service's.",
     )
 
 

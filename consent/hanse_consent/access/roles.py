@@ -7,6 +7,10 @@ from collections.abc import Mapping
 from enum import StrEnum
 from types import MappingProxyType
 
+from pydantic import BaseModel, ConfigDict
+
+from hanse_privacy.protocol.vocabulary import PartyName
+
 
 class Permission(StrEnum):
     """One thing that an account may be allowed to do at one controller."""
@@ -54,6 +58,15 @@ class Role(StrEnum):
     """The central team: proposes runs, sees no customer."""
     CHANNEL = "channel"
     """The app, the till, the call centre: where customers say yes and no."""
+
+
+class RoleGrant(BaseModel):
+    """A role at one controller, or at the centre."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    controller: PartyName
+    role: Role
 
 
 _PERMISSIONS: Mapping[Role, frozenset[Permission]] = MappingProxyType(

@@ -5,10 +5,10 @@ from http import HTTPStatus
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request, Response
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 
-from hanse_consent.access.accounts import Account, AccountName, RoleGrant
+from hanse_consent.access.accounts import Account
 from hanse_consent.access.bodies import parse_body, read_body
 from hanse_consent.access.errors import NodeUnknownError
 from hanse_consent.access.look_ups import MAX_LOOK_UPS_PER_PAGE, LookUpLog, LookUpPage, Reason
@@ -16,6 +16,7 @@ from hanse_consent.access.nodes import NodeKeys
 from hanse_consent.access.people import People, Visitor, bearer_token
 from hanse_consent.access.rate_limits import client_address
 from hanse_consent.access.roles import Permission
+from hanse_consent.access.session_bodies import AccountView, Credentials, PasswordChange, SessionToken
 from hanse_consent.access.sessions import OpenedSession, Sessions
 from hanse_consent.access.sign_in import SignIns
 from hanse_consent.access.suspensions import Suspensions
@@ -23,49 +24,16 @@ from hanse_consent.domain.moments import Moment
 from hanse_privacy.protocol.vocabulary import PartyName
 
 _MAX_BODY_BYTES = 4096
-# Longer than any password that is accepted, so that the policy gives the answer.
-_MAX_SECRET_CHARACTERS = 1000
-_Secret = Annotated[SecretStr, Field(min_length=1, max_length=_MAX_SECRET_CHARACTERS)]
 
 
 class _Body(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
 
-class Credentials(_Body):
-    """What opens a session."""
-
-    name: AccountName
-    password: _Secret
-
-
-class PasswordChange(_Body):
-    """One's own password, old and new."""
-
-    old: _Secret
-    new: _Secret
-
-
 class SuspensionRequest(_Body):
     """Why a node is to be put out."""
 
     reason: Reason
-
-
-class SessionToken(_Body):
-    """An open session. The token is shown this once: send it as ``Authorization: Bearer``."""
-
-    token: str
-    ends_at: Moment
-    """At the latest; earlier without requests."""
-
-
-class AccountView(_Body):
-    """Whose session it is."""
-
-    name: str
-    grants: tuple[RoleGrant, ...]
-    must_change_password: bool
 
 
 class SuspensionView(_Body):

@@ -162,6 +162,7 @@ def _doors(parts: ServiceParts) -> _Doors:
     suspensions = Suspensions(parts.database, now=parts.now, clock=monotonic)
     keys = PartyKeys(store=parts.store, centre=parts.configuration.centre, clock=monotonic)
     nodes = NodeAuthenticator(
+        own_key=parts.key.public,
         key_of=keys.key_of,
         memory=parts.memory,
         suspensions=suspensions,

@@ -32,10 +32,24 @@ class ManifestsExhaustedError(ConsentRefusal):
     status = HTTPStatus.TOO_MANY_REQUESTS
 
 
+class ManifestChainBrokenError(ConsentRefusal):
+    """The vault knows a manifest that this store does not: one of the two is an older copy."""
+
+    code = "MANIFEST_CHAIN_BROKEN"
+    status = HTTPStatus.CONFLICT
+
+
 class CohortMismatchError(ConsentRefusal):
     """What a vault loaded is not what its manifest named; the run is flagged."""
 
     code = "COHORT_MISMATCH"
+    status = HTTPStatus.CONFLICT
+
+
+class ReportLateError(ConsentRefusal):
+    """What a vault loaded is what its manifest named, but the manifest had expired when the report came."""
+
+    code = "REPORT_LATE"
     status = HTTPStatus.CONFLICT
 
 

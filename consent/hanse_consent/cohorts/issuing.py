@@ -8,6 +8,7 @@ from sqlmodel import Session, col, func, select
 
 from hanse_consent.cohorts.errors import (
     CohortTooLargeError,
+    ManifestChainBrokenError,
     ManifestsExhaustedError,
     ProposalMismatchError,
     StepMismatchError,
@@ -20,10 +21,11 @@ from hanse_consent.domain.moments import to_microseconds
 from hanse_consent.storage.database import Database
 from hanse_privacy.identity import SigningKey
 from hanse_privacy.merkle import root_of
-from hanse_privacy.protocol.cohort import SaltContext, encode_answer, salted_leaves
+from hanse_privacy.protocol.cohort import CohortAnswer, SaltContext, encode_answer, salted_leaves
 from hanse_privacy.protocol.manifest import (
     LONGEST_LIFETIME,
     MAXIMUM_COHORT,
+    MOST_MISSED,
     NO_PREVIOUS,
     CohortManifest,
     CohortRequest,
@@ -86,10 +88,12 @@ class ManifestIssuer:
     def issue(self, request: CohortRequest) -> bytes:
         """Answer a vault's question with a signed manifest and its members (``protocol.cohort.encode_answer``).
 
-        Asked again for the same round, it answers as of then; the new manifest names the earlier one as previous.
+        Asked again for the same round, it answers as of then; the new manifest names the earlier one as previous, and
+        those that the vault has missed come with it (``protocol.manifest_chain`` says why).
 
         Raises:
-            ConsentRefusal: If the run is not approved, or the question does not fit the approved proposal.
+            ConsentRefusal: If the run is not approved, or the question does not fit the approved proposal, or it names
+                a manifest as known that was not issued here.
             StoreUnavailableError: If the store cannot be read or written.
         """
         asked_at = self._now().astimezone(UTC)
@@ -112,6 +116,7 @@ class ManifestIssuer:
         self._require_approved(controller=request.partner, run=request.run, at=self._now().astimezone(UTC))
         with self._database.writing(controller=request.partner) as session:
             last = _last_manifest(session, controller=request.partner, run=request.run)
+            missed = _issued_since_known(session, request)
             _require_not_too_often(session, request)
             manifest = self._manifest(
                 request,
@@ -137,7 +142,7 @@ class ManifestIssuer:
                     members=pack_numbers(cohort.members.numbers),
                 )
             )
-        return encode_answer(signed, members=leaves.members)
+        return encode_answer(CohortAnswer(manifest=signed, missed=missed, members=leaves.members))
 
     def _manifest(
         self, request: CohortRequest, cohort: EligibleCohort, *, root: str, issued_at: datetime, previous: str
@@ -149,6 +154,7 @@ class ManifestIssuer:
             proposal=request.proposal,
             purpose=request.purpose,
             tier=request.tier,
+            known=request.known,
             nonce=request.nonce,
             position=cohort.position,
             registry_version=cohort.registry_version,
@@ -202,6 +208,33 @@ def _require_not_too_often(session: Session, request: CohortRequest) -> None:
             f"Round {request.round} of run {request.run} has had {MANIFESTS_PER_ROUND} manifests.",
             "Find out why the round does not begin; a new run begins anew.",
         )
+
+
+def _issued_since_known(session: Session, request: CohortRequest) -> tuple[bytes, ...]:
+    """The signed manifests of the run that the vault has missed, oldest first."""
+    here = (IssuedManifest.controller == request.partner, IssuedManifest.run == request.run)
+    known_serial = 0
+    if request.known != NO_PREVIOUS:
+        found = session.exec(select(IssuedManifest.serial).where(*here, IssuedManifest.digest == request.known)).first()
+        if found is None:
+            raise ManifestChainBrokenError(
+                f"The vault knows a manifest of run {request.run} that was not issued here.",
+                "One of the two was restored from an older copy: restore the newest one, or begin a new run.",
+            )
+        known_serial = found
+    query = (
+        select(IssuedManifest.signed)
+        .where(*here, col(IssuedManifest.serial) > known_serial)
+        .order_by(col(IssuedManifest.serial))
+        .limit(MOST_MISSED + 1)
+    )
+    missed = tuple(signed.encode() for signed in session.exec(query))
+    if len(missed) > MOST_MISSED:
+        raise ManifestChainBrokenError(
+            f"The vault has missed more than {MOST_MISSED} manifests of run {request.run}.",
+            "Its state may be an older copy: begin a new run.",
+        )
+    return missed
 
 
 def _last_manifest(session: Session, *, controller: str, run: str) -> IssuedManifest | None:

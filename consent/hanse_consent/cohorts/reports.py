@@ -1,4 +1,4 @@
-"""Holding what a vault loaded against the manifest that it was given; a difference stops the run."""
+"""Holding what a vault loaded against the manifest that it was given: a difference stops the run."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Protocol
 
 from sqlmodel import Session, col, select
 
-from hanse_consent.cohorts.errors import CohortMismatchError
+from hanse_consent.cohorts.errors import CohortMismatchError, ReportLateError
 from hanse_consent.cohorts.leaves import kept_leaves, leaves_again
 from hanse_consent.cohorts.source import CohortSource
 from hanse_consent.cohorts.tables import IssuedManifest, ReceivedReport
@@ -77,24 +77,32 @@ class CohortReports:
     def receive(self, report: CohortReport) -> bytes:
         """Accept a report with a signed :class:`CohortReceipt`.
 
-        Sent again unchanged, a report gets the same outcome.
+        Sent again unchanged, a report gets the same outcome. One that comes too late is compared like any other, since
+        a difference stays one, and otherwise leaves no trace: who may be used was said for a time that is over.
 
         Raises:
             CohortMismatchError: If it differs from the manifest in any way; the run is flagged.
+            ReportLateError: If only the time is over; nothing of the round may be released.
             StoreUnavailableError: If the store cannot be read or written.
         """
         received_at = self._now().astimezone(UTC)
         expected = self._expected(report)
+        is_late = expected is not None and to_microseconds(received_at) >= expected.manifest.expires_us
         if expected is None:
             found = _Finding(outcome=MISMATCH, why="the report names a manifest that was never issued to this partner")
         else:
-            found = self._judge(report, expected, received_us=to_microseconds(received_at))
+            found = self._judge(report, expected, is_late=is_late)
         if found.why:
             # Before anything else: whatever fails after this, the run has stopped.
             runs = {report.run} if expected is None else {report.run, expected.manifest.run}
             for run in sorted(runs):
                 self._flag(controller=report.partner, run=run, why=f"round {report.round}: {found.why}")
         if expected is not None and expected.before is None:
+            if is_late and not found.why:
+                raise ReportLateError(
+                    f"The report of round {report.round} of run {report.run} came after its manifest had expired.",
+                    "Release nothing of the round; ask for a new manifest, and let manifest_lifetime_s cover a round.",
+                )
             self._record(report, found, received_at=received_at)
         if found.why:
             raise CohortMismatchError(
@@ -109,11 +117,11 @@ class CohortReports:
         )
         return receipt.sign(self._key)
 
-    def _judge(self, report: CohortReport, expected: _Expected, *, received_us: int) -> _Finding:
+    def _judge(self, report: CohortReport, expected: _Expected, *, is_late: bool) -> _Finding:
         before = expected.before
         if before is not None and _says_the_same(report, expected.manifest, before):
             return _Finding(outcome=before.outcome, why=before.why)
-        wrong = _wrong_on_its_face(report, expected, received_us=received_us)
+        wrong = _wrong_on_its_face(report, expected, is_late=is_late)
         return _Finding(outcome=MISMATCH, why=wrong) if wrong else self._compare(report, expected)
 
     def _expected(self, report: CohortReport) -> _Expected | None:
@@ -165,7 +173,7 @@ class CohortReports:
             )
 
 
-def _wrong_on_its_face(report: CohortReport, expected: _Expected, *, received_us: int) -> str:
+def _wrong_on_its_face(report: CohortReport, expected: _Expected, *, is_late: bool) -> str:
     """What is wrong with a report that shows without computing a root; empty if nothing is."""
     manifest = expected.manifest
     faults = (
@@ -174,8 +182,11 @@ def _wrong_on_its_face(report: CohortReport, expected: _Expected, *, received_us
             "the report names the manifest of another run or round",
         ),
         (expected.before is not None, "the vault reports another cohort than before for the same manifest"),
-        (report.manifest != expected.newest, "the report names a manifest that a newer one has replaced"),
-        (received_us >= manifest.expires_us, "the manifest had expired when the report came"),
+        (
+            # Late, it is of an attempt that was given up: the vault has asked anew since.
+            report.manifest != expected.newest and not is_late,
+            "the report names a manifest that a newer one has replaced",
+        ),
         (report.loaded_count > manifest.member_count, "the vault loaded more customers than the manifest has"),
         (
             _absent_count(report, manifest) + report.loaded_count != manifest.member_count,

@@ -13,7 +13,7 @@ from hanse_consent.cohorts.issuing import ManifestIssuer
 from hanse_consent.cohorts.reports import CohortReports
 from hanse_consent.errors import BodyInvalidError, PartnerMismatchError
 from hanse_privacy.protocol.documents import Document, describe
-from hanse_privacy.protocol.manifest import MAXIMUM_COHORT, CohortReceipt, CohortReport, CohortRequest
+from hanse_privacy.protocol.manifest import MAXIMUM_COHORT, MOST_MISSED, CohortReceipt, CohortReport, CohortRequest
 
 MAX_QUESTION_BYTES = 16 * 1024
 """Longest body of a cohort request."""
@@ -94,10 +94,16 @@ _ANSWER_CONTENT: dict[str, object] = {
     "application/json": {
         "schema": {
             "type": "object",
-            "required": ["manifest", "opening"],
+            "required": ["manifest", "missed", "opening"],
             "additionalProperties": False,
             "properties": {
                 "manifest": {"type": "object", "description": "The signed CohortManifest."},
+                "missed": {
+                    "type": "array",
+                    "items": {"type": "object"},
+                    "maxItems": MOST_MISSED,
+                    "description": "Signed CohortManifests issued since the one named as known, oldest first.",
+                },
                 "opening": {
                     "type": "string",
                     "format": "byte",

@@ -1,4 +1,4 @@
-"""``hanse consent``: run a consent service, look after its accounts, bring acts in and out."""
+"""``hanse consent``: run a consent service, look after its accounts, bring acts in and out, decide on runs."""
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -8,8 +8,10 @@ import typer
 
 from hanse_consent.access.commands import account_commands, node_commands
 from hanse_consent.access.transactions import Transactions
+from hanse_consent.commands import runs
 from hanse_consent.commands.exchange import export_acts, import_acts
 from hanse_consent.commands.officers import affected_runs, findings
+from hanse_consent.commands.own_account import my_password
 from hanse_consent.commands.service import check, keygen, migrate_store, serve
 from hanse_consent.configuration import load_configuration
 from hanse_consent.opening import location_of, open_store
@@ -42,5 +44,8 @@ app.command(name="export")(export_acts)
 app.command()(findings)
 app.command(name="affected-runs")(affected_runs)
 app.command(name="verify-receipt")(verify_receipt_command)
-app.add_typer(account_commands(_transactions), name="account")
+accounts = account_commands(_transactions)
+accounts.command(name="my-password")(my_password)
+app.add_typer(accounts, name="account")
+app.add_typer(runs.app, name="run")
 app.add_typer(node_commands(_transactions, known_nodes=_known_nodes), name="node")

@@ -28,5 +28,8 @@ Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 LanguageTag = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})?$")]
 """BCP 47, language with at most one subtag: ``en``, ``zh-Hans``."""
 
+AccountName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9._-]{2,39}$")]
+"""A person's account: lower-case letters, digits, dots, hyphens and underscores."""
+
 ActKey = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._:-]{1,64}$")]
 """A name for an act, unique at its controller: sent again under the same key, an act counts once."""

@@ -1,17 +1,17 @@
-"""What officers send and see of runs over HTTP."""
+"""What officers send and see of runs over HTTP. Imports no database and no web framework."""
 
-from datetime import date, datetime
+from datetime import date
 from enum import StrEnum
-from typing import Any, Self
+from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from hanse_consent.domain.moments import Moment, from_microseconds
+from hanse_consent.domain.moments import Moment
 from hanse_consent.runs.anonymity import ModelStatus
-from hanse_consent.runs.events import RUN_EVENT
-from hanse_consent.runs.register import RunHere
+from hanse_consent.runs.events import RunEvent
 from hanse_consent.runs.standing import Ending, RunOutcome, RunStanding
 from hanse_privacy.protocol.approval import ProposalDigest
+from hanse_privacy.protocol.proposal import RunProposal
 from hanse_privacy.protocol.vocabulary import PartyName, RunId
 
 
@@ -70,24 +70,19 @@ class RunSummary(_Body):
     standing: RunStanding
     high_risk: bool
     approved_by: tuple[str, ...]
-    submitted_at: datetime
-    expires_at: datetime
+    submitted_at: Moment
+    expires_at: Moment
     """When the proposal, or its approval, ends by itself."""
     purposes: tuple[str, ...]
     epsilon: float
     """The run's own bound on its privacy loss, metrics included."""
     delta: float
 
-    @classmethod
-    def of(cls, here: RunHere) -> Self:
-        """As it is sent."""
-        return cls(**_summary(here))
-
 
 class RunDetail(RunSummary):
     """Everything about a run at one controller."""
 
-    document: dict[str, Any]
+    document: RunProposal
     """The proposal itself."""
     registry_version: int
     pack_versions: dict[str, str]
@@ -95,22 +90,8 @@ class RunDetail(RunSummary):
     outcome: RunOutcome | None
     model: ModelStatus
     """How a released model is to be treated by this controller."""
-    events: tuple[dict[str, Any], ...]
+    events: tuple[RunEvent, ...]
     """What happened, in order; times in microseconds since 1970."""
-
-    @classmethod
-    def of(cls, here: RunHere) -> Self:
-        """As it is sent."""
-        return cls(
-            **_summary(here),
-            document=here.proposal.payload(),
-            registry_version=here.state.registry_version,
-            pack_versions=dict(here.state.pack_versions),
-            mismatches=here.state.mismatches,
-            outcome=here.state.outcome,
-            model=here.model,
-            events=tuple(RUN_EVENT.dump_python(event, mode="json") for event in here.events),
-        )
 
 
 class RunPage(_Body):
@@ -119,20 +100,3 @@ class RunPage(_Body):
     runs: tuple[RunSummary, ...]
     next: str | None
     """Send it as ``after`` for the next page; none on the last."""
-
-
-def _summary(here: RunHere) -> dict[str, Any]:
-    proposal, state = here.proposal, here.state
-    return {
-        "run": proposal.run,
-        "title": proposal.title,
-        "proposal": proposal.digest,
-        "standing": state.standing(here.controller),
-        "high_risk": state.high_risk,
-        "approved_by": state.approved_by,
-        "submitted_at": from_microseconds(here.submitted_us),
-        "expires_at": from_microseconds(state.expires_us),
-        "purposes": proposal.purposes(),
-        "epsilon": proposal.epsilon,
-        "delta": proposal.delta,
-    }

@@ -15,11 +15,12 @@ from starlette.responses import Response
 from hanse_consent.access.bodies import parse_body, read_body
 from hanse_consent.errors import BodyInvalidError, PartnerMismatchError
 from hanse_consent.runs.approvals import Approvals
-from hanse_consent.runs.bodies import AnonymityBody, DecisionBody, RevocationBody, RunDetail, RunPage, RunSummary
+from hanse_consent.runs.bodies import AnonymityBody, DecisionBody, RevocationBody, RunDetail, RunPage
 from hanse_consent.runs.deciding import AnonymityClaim, Decisions
 from hanse_consent.runs.officers import Officer
 from hanse_consent.runs.proposing import Proposals
 from hanse_consent.runs.register import PAGE_LIMIT, RunHere, RunRegister
+from hanse_consent.runs.shown import detail_of, summary_of
 from hanse_consent.runs.standing import RunOutcome, RunReport
 from hanse_privacy.protocol.approval import ApprovalRequest, RunApproval
 from hanse_privacy.protocol.vocabulary import PartyName, RunId
@@ -131,14 +132,14 @@ def _officer_routes(parts: RunParts, guards: RunGuards) -> APIRouter:
             parts.register.runs, controller=controller, before=_read_cursor(after), limit=wanted
         )
         following = _cursor(found[-1]) if len(found) == wanted else None
-        return RunPage(runs=tuple(map(RunSummary.of, found)), next=following)
+        return RunPage(runs=tuple(map(summary_of, found)), next=following)
 
     @router.get("/runs/{run}")
     async def run(run: RunId, request: Request, controller: PartyName) -> RunDetail:
         """Everything about one run at one controller."""
         officer = await guards.reads(request)
         officer.require_acts_for(controller)
-        return RunDetail.of(await run_in_threadpool(parts.register.run, run, controller=controller))
+        return detail_of(await run_in_threadpool(parts.register.run, run, controller=controller))
 
     @router.post("/runs/{run}/decisions", openapi_extra=_body(DecisionBody))
     async def decide(run: RunId, request: Request) -> RunDetail:
@@ -153,7 +154,7 @@ def _officer_routes(parts: RunParts, guards: RunGuards) -> APIRouter:
                 run, controller=said.controller, officer=officer, proposal=said.proposal, ending=said.ending
             )
 
-        return RunDetail.of(await run_in_threadpool(record))
+        return detail_of(await run_in_threadpool(record))
 
     @router.post("/runs/{run}/revocations", openapi_extra=_body(RevocationBody))
     async def revoke(run: RunId, request: Request) -> RunDetail:
@@ -163,7 +164,7 @@ def _officer_routes(parts: RunParts, guards: RunGuards) -> APIRouter:
         here = await run_in_threadpool(
             parts.decisions.revoke, run, controller=said.controller, officer=officer, ending=said.ending
         )
-        return RunDetail.of(here)
+        return detail_of(here)
 
     @router.post("/runs/{run}/anonymity-findings", openapi_extra=_body(AnonymityBody))
     async def find_anonymous(run: RunId, request: Request) -> RunDetail:
@@ -180,7 +181,7 @@ def _officer_routes(parts: RunParts, guards: RunGuards) -> APIRouter:
         here = await run_in_threadpool(
             parts.decisions.find_anonymous, run, controller=said.controller, officer=officer, claim=claim
         )
-        return RunDetail.of(here)
+        return detail_of(here)
 
     return router
 

@@ -22,6 +22,7 @@ _SQLITE_PRAGMAS = (
     "PRAGMA journal_mode=WAL",
     "PRAGMA synchronous=FULL",
     "PRAGMA foreign_keys=ON",
+    "PRAGMA recursive_triggers=ON",  # else INSERT OR REPLACE passes by the triggers that forbid rewriting
     "PRAGMA secure_delete=ON",  # what an erasure deletes is overwritten
     "PRAGMA cache_size=-65536",  # 64 MiB: pseudonyms are random, their index wants to stay in memory
     "PRAGMA wal_autocheckpoint=8000",  # of 4 KiB pages: a big batch is not copied twice in its own commit

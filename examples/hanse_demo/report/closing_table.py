@@ -12,6 +12,7 @@ from rich.text import Text
 from hanse_demo.report.numbers import NONE, duration, epsilon, memory
 from hanse_demo.report.words import Verdict, auc_of, by_size, is_within, row_of, verdict
 from hanse_demo.summary import ChurnRow, Estimate, LeagueGain, PartnerTruth, RecommenderRow, ReleasedRun, Summary
+from hanse_privacy.terminal import plain
 
 DEFAULT_REPORT = Path("build/demo/report.html")
 _OWN = "own data, consented"
@@ -65,7 +66,7 @@ def closing_table(summary: Summary, *, report: Path = DEFAULT_REPORT) -> Group:
 
 def _plain(text: str) -> Text:
     """Names are data: neither rich's markup nor a terminal's control codes are obeyed."""
-    return Text("".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text))
+    return Text(plain(text))
 
 
 def _short(estimate: Estimate | None) -> str:

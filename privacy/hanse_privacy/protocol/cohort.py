@@ -21,6 +21,7 @@ import hashlib
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
 import msgspec
 import numpy as np
@@ -29,7 +30,7 @@ from numpy.typing import NDArray
 from hanse_privacy.canonical import canonical_bytes
 from hanse_privacy.errors import HanseError
 from hanse_privacy.merkle import HASH_BYTES, is_sorted, leaf_hashes, root_of
-from hanse_privacy.protocol.manifest import CohortManifest, CohortReport
+from hanse_privacy.protocol.manifest import MOST_MISSED, CohortManifest, CohortReport
 from hanse_privacy.validation import require
 
 KEY_BYTES = 32
@@ -114,25 +115,42 @@ def salted_leaves(pseudonyms: Octets, keys: Octets, *, context: SaltContext) -> 
 
 class _Answer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     manifest: msgspec.Raw
+    missed: Annotated[list[msgspec.Raw], msgspec.Meta(max_length=MOST_MISSED)]
     opening: bytes
 
 
-def encode_answer(signed_manifest: bytes, *, members: bytes) -> bytes:
-    """One JSON object: the signed manifest as it is, and its members in base64."""
-    return msgspec.json.encode(_Answer(manifest=msgspec.Raw(signed_manifest), opening=members))
+@dataclass(frozen=True, kw_only=True)
+class CohortAnswer:
+    """What travels to the vault; nothing of it is verified yet.
+
+    Args:
+        manifest: Signed.
+        missed: Signed manifests issued since the one that the vault named as known, oldest first.
+        members: Of the manifest, one after the other.
+    """
+
+    manifest: bytes
+    missed: tuple[bytes, ...]
+    members: bytes
 
 
-def decode_answer(answer: bytes) -> tuple[bytes, bytes]:
-    """Take an answer apart into the signed manifest and the members; nothing is verified yet.
+def encode_answer(answer: CohortAnswer) -> bytes:
+    """One JSON object: the signed manifests as they are, and the members in base64."""
+    missed = [msgspec.Raw(signed) for signed in answer.missed]
+    return msgspec.json.encode(_Answer(manifest=msgspec.Raw(answer.manifest), missed=missed, opening=answer.members))
+
+
+def decode_answer(answer: bytes) -> CohortAnswer:
+    """Take an answer apart.
 
     Raises:
-        CohortOpeningError: If it is no such object.
+        CohortOpeningError: If it is no such object, or brings more than ``MOST_MISSED`` missed manifests.
     """
     try:
         parts = msgspec.json.decode(answer, type=_Answer)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise CohortOpeningError("The answer is no manifest with its members.", "Ask for it again.") from error
-    return bytes(parts.manifest), parts.opening
+    return CohortAnswer(manifest=bytes(parts.manifest), missed=tuple(map(bytes, parts.missed)), members=parts.opening)
 
 
 class Cohort:
@@ -141,12 +159,13 @@ class Cohort:
     Args:
         manifest: Its signature has been verified.
         members: What came beside it.
+        missed: Manifests that came with it because the vault had missed them, oldest first; signatures verified.
 
     Raises:
         CohortOpeningError: If they are not the members that the manifest was signed for.
     """
 
-    def __init__(self, manifest: CohortManifest, *, members: bytes) -> None:
+    def __init__(self, manifest: CohortManifest, *, members: bytes, missed: tuple[CohortManifest, ...] = ()) -> None:
         if len(members) != manifest.count * MEMBER_BYTES:
             raise _not_opened("has another number of members than the manifest says")
         leaves = leaf_hashes(members, width=MEMBER_BYTES)
@@ -162,6 +181,8 @@ class Cohort:
         self._leaves = leaves
         self.manifest = manifest
         """What the consent service signed."""
+        self.missed = missed
+        """What it signed since the manifest that the vault had named as known; not yet held against the chain."""
         self.customers = _in_hexadecimal(self._sorted)
         """The members' pseudonyms, sorted."""
 

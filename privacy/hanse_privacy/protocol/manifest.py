@@ -1,7 +1,8 @@
 """The cohort manifest: which customers of one partner one round may use, signed by the consent service.
 
-A vault asks with a fresh nonce before every round, loads the named customers and no others, and reports what it
-loaded before anything leaves. The manifest names nobody: it binds its signer to the members by the root of a tree over
+A vault asks with a fresh nonce before every round, holds the answer against the run's earlier manifests
+(:mod:`hanse_privacy.protocol.manifest_chain`), loads the named customers and no others, and reports what it loaded
+before anything leaves. The manifest names nobody: it binds its signer to the members by the root of a tree over
 salted leaves. The members themselves travel beside it, to the vault alone (:mod:`hanse_privacy.protocol.cohort`).
 """
 
@@ -21,6 +22,8 @@ LONGEST_LIFETIME = timedelta(hours=1)
 """No manifest may be used for longer, whatever its signer says."""
 NO_PREVIOUS = "0" * 64
 """Stands for the digest of the manifest before a run's first one."""
+MOST_MISSED = 64
+"""Most manifests that an answer brings because the vault had missed them: no round has nearly as many."""
 
 _Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 _Nonce = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
@@ -42,7 +45,7 @@ class LeafAlgorithm(StrEnum):
 class CohortRequest(Document):
     """A vault's question: who of my customers may be used for this step of this proposal, now?"""
 
-    kind: ClassVar[str] = "cohort-request/2"
+    kind: ClassVar[str] = "cohort-request/3"
 
     partner: PartyName
     run: RunId
@@ -51,13 +54,15 @@ class CohortRequest(Document):
     """Digest of the proposal that the vault admitted."""
     purpose: PurposeName
     tier: Tier
+    known: _Digest
+    """Digest of the newest manifest of this run that the vault has accepted, or ``NO_PREVIOUS``."""
     nonce: _Nonce
 
 
 class CohortManifest(Document):
     """The consent service's answer, bound to the question by all its fields and the nonce."""
 
-    kind: ClassVar[str] = "cohort-manifest/2"
+    kind: ClassVar[str] = "cohort-manifest/3"
 
     partner: PartyName
     run: RunId
@@ -65,6 +70,8 @@ class CohortManifest(Document):
     proposal: _Digest
     purpose: PurposeName
     tier: Tier
+    known: _Digest
+    """As the vault named it: what it had missed lies between that one and this one."""
     nonce: _Nonce
     position: int = Field(ge=0)
     """The partner's last recorded act that this manifest has seen."""
@@ -92,6 +99,11 @@ class CohortManifest(Document):
         if not self.issued_at < self.expires_at <= self.issued_at + LONGEST_LIFETIME:
             raise ValueError(f"expires_at must be after issued_at, by {LONGEST_LIFETIME} at most")
         return self
+
+    @property
+    def question(self) -> CohortRequest:
+        """The question that it answers."""
+        return CohortRequest.model_validate({name: getattr(self, name) for name in CohortRequest.model_fields})
 
 
 class CohortReport(Document):

@@ -1,7 +1,12 @@
-"""HTTP requests that a party signs with its own key, valid once.
+"""HTTP requests that a party signs with its own key, for one receiver, valid once.
 
 The signature covers method, path, time, nonce and body, because a proxy may end TLS on the way.
 The receiver refuses a time outside the tolerance and a nonce it has seen.
+
+It also covers the receiver: services know nothing of each other's nonces, so one could otherwise send on what it
+received to another that knows the same parties. The receiver is named by its public key, which every sender has
+pinned to verify answers with, and not by a host name, which a proxy may change and a stranger may take over. The name
+travels in no header: each side uses the key that it knows, and what was signed for another simply does not verify.
 """
 
 import base64
@@ -19,7 +24,7 @@ from hanse_privacy.identity import PublicKey, SigningKey
 TIME_TOLERANCE = timedelta(seconds=120)
 """How far the sender's clock may be from the receiver's."""
 
-_CONTEXT = "http-request/1"
+_CONTEXT = "http-request/2"
 _PARTY, _TIME, _NONCE, _SIGNATURE = "hanse-party", "hanse-time", "hanse-nonce", "hanse-signature"
 
 
@@ -43,7 +48,7 @@ class RequestClaim:
     signature: bytes
 
 
-def _message(request: HttpRequest, *, party: str, sent_at: str, nonce: str) -> bytes:
+def _message(request: HttpRequest, *, party: str, receiver: PublicKey, sent_at: str, nonce: str) -> bytes:
     return canonical_bytes(
         {
             "body_sha256": hashlib.sha256(request.body).hexdigest(),
@@ -51,15 +56,27 @@ def _message(request: HttpRequest, *, party: str, sent_at: str, nonce: str) -> b
             "nonce": nonce,
             "party": party,
             "path": request.path,
+            "receiver": receiver.text,
             "time": sent_at,
         }
     )
 
 
-def sign_request(request: HttpRequest, *, party: str, key: SigningKey, now: datetime) -> dict[str, str]:
-    """Return the four headers that make ``request`` this party's own."""
+def sign_request(
+    request: HttpRequest, *, party: str, key: SigningKey, receiver: PublicKey, now: datetime
+) -> dict[str, str]:
+    """Return the four headers that make ``request`` this party's own, for one receiver.
+
+    Args:
+        request: What is sent.
+        party: Who sends it.
+        key: The sender's key.
+        receiver: The receiving service's key, as the sender has pinned it.
+        now: The sender's clock.
+    """
     sent_at, nonce = now.astimezone(UTC).isoformat(), secrets.token_hex(16)
-    signature = key.sign(context=_CONTEXT, message=_message(request, party=party, sent_at=sent_at, nonce=nonce))
+    message = _message(request, party=party, receiver=receiver, sent_at=sent_at, nonce=nonce)
+    signature = key.sign(context=_CONTEXT, message=message)
     return {
         _PARTY: party,
         _TIME: sent_at,
@@ -88,16 +105,27 @@ def read_claim(headers: Mapping[str, str]) -> RequestClaim:
     return RequestClaim(party=party, sent_at=sent_at, nonce=nonce, signature=signature)
 
 
-def verify_request(request: HttpRequest, claim: RequestClaim, *, key: PublicKey, now: datetime) -> None:
+def verify_request(
+    request: HttpRequest, claim: RequestClaim, *, key: PublicKey, receiver: PublicKey, now: datetime
+) -> None:
     """Accept the claim or raise. The caller then refuses a nonce it has seen before.
 
+    Args:
+        request: As it arrived.
+        claim: Who says they sent it.
+        key: The key of the party that the claim names.
+        receiver: The verifying service's own key.
+        now: Its clock.
+
     Raises:
-        SignatureInvalidError: If the signature or the time does not hold.
+        SignatureInvalidError: If the signature or the time does not hold, or it was signed for another receiver.
     """
     if abs(now - claim.sent_at) > TIME_TOLERANCE:
         raise SignatureInvalidError(
             f"The request's time is more than {TIME_TOLERANCE.seconds} seconds off.",
             "Set the sender's clock right (NTP).",
         )
-    message = _message(request, party=claim.party, sent_at=claim.sent_at.isoformat(), nonce=claim.nonce)
+    message = _message(
+        request, party=claim.party, receiver=receiver, sent_at=claim.sent_at.isoformat(), nonce=claim.nonce
+    )
     key.verify(context=_CONTEXT, message=message, signature=claim.signature)

@@ -1,7 +1,9 @@
 """Whom a round loads and what it reports: a vault in this process, with a consent service that tests command."""
 
 import hashlib
+import sqlite3
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -69,6 +71,9 @@ class ToyConsent:
 
     customers: tuple[str, ...] = CUSTOMERS
     position: int = 10
+    issued: dict[str, list[CohortManifest]] = field(default_factory=dict)
+    """Each run's manifests, in order: the chain that it shows."""
+    on_issued: Callable[[], None] = lambda: None
     asked: list[CohortRequest] = field(default_factory=list)
     reports: list[CohortReport] = field(default_factory=list)
     on_report: Callable[[], None] = lambda: None
@@ -89,6 +94,7 @@ class ToyConsent:
     def cohort_manifest(self, request: CohortRequest) -> Cohort:
         self.asked.append(request)
         leaves, members = salted(self.customers, run=request.run, round_number=request.round)
+        chain = self.issued.get(request.run, [])
         manifest = CohortManifest(
             **request.model_dump(),
             position=self.position,
@@ -101,9 +107,13 @@ class ToyConsent:
             count=len(self.customers),
             root=root_of(leaves).hex(),
             excluded_by_reason={},
-            previous=NO_PREVIOUS,
+            previous=chain[-1].digest if chain else NO_PREVIOUS,
         )
-        return Cohort(manifest, members=members)
+        known = [one.digest for one in chain]
+        missed = chain[known.index(request.known) + 1 :] if request.known in known else chain
+        self.issued[request.run] = [*chain, manifest]
+        self.on_issued()
+        return Cohort(manifest, members=members, missed=tuple(missed))
 
     def report_cohort(self, report: CohortReport) -> CohortReceipt:
         self.reports.append(report)
@@ -277,12 +287,11 @@ def policy() -> Policy:
     )
 
 
-@pytest.fixture
-def node(tmp_path: Path) -> Node:
-    rules = policy()
-    consent, data, clock = ToyConsent(), ToyData(), Clock()
-    ledger, register = PrivacyLedger(tmp_path / "ledger.db", cap=rules.cap), RunRegister(tmp_path / "runs.db")
-    positions = ConsentPositions(tmp_path / "runs.db")
+def started(folder: Path, *, consent: ToyConsent, data: ToyData) -> Node:
+    """A vault over the state in a folder, as each start of its process makes one."""
+    rules, clock = policy(), Clock()
+    ledger, register = PrivacyLedger(folder / "ledger.db", cap=rules.cap), RunRegister(folder / "runs.db")
+    positions = ConsentPositions(folder / "runs.db")
     vault = Vault(
         VaultParts(
             policy=rules,
@@ -305,6 +314,11 @@ def node(tmp_path: Path) -> Node:
         positions=positions,
         clock=clock,
     )
+
+
+@pytest.fixture
+def node(tmp_path: Path) -> Node:
+    return started(tmp_path, consent=ToyConsent(), data=ToyData())
 
 
 @pytest.fixture
@@ -358,6 +372,12 @@ def test_the_report_goes_out_before_the_answer_and_after_the_payment(node: Node,
             ),
             "CONSENT_REFUSED",
         ),
+        (
+            ConsentRefusedError(
+                "Refused.", "Ask.", status=409, refusal_code="REPORT_LATE", refusal_detail="of other customers"
+            ),
+            "CONSENT_REFUSED",
+        ),
     ],
 )
 def test_without_a_receipt_nothing_leaves_and_paid_stays_paid(
@@ -405,6 +425,102 @@ def test_a_consent_service_that_was_set_back_is_noticed_before_anything_is_paid(
     assert node.ask(other, 1).reason == "CONSENT_ROLLED_BACK"
     node.consent.position = 10
     assert node.ask(terms, 2).outcome is Outcome.DONE
+
+
+def unavailable() -> None:
+    raise ConsentUnavailableError("No answer.", "Start it.")
+
+
+def test_a_lost_answer_does_not_end_the_run(node: Node, terms: RunProposal) -> None:
+    assert node.ask(terms, 1).outcome is Outcome.DONE
+    node.consent.on_issued = unavailable
+    for _ in range(2):
+        assert node.ask(terms, 2).reason == "CONSENT_UNAVAILABLE"
+    node.consent.on_issued = lambda: None
+    assert node.ask(terms, 2).outcome is Outcome.DONE
+    assert node.ask(terms, 3).outcome is Outcome.DONE
+    chain = node.consent.issued[terms.run]
+    assert [one.round for one in chain] == [1, 2, 2, 2, 3]
+    assert [asked.known for asked in node.consent.asked] == [
+        NO_PREVIOUS,
+        *(chain[0].digest for _ in range(3)),
+        chain[3].digest,
+    ]
+
+
+def test_the_chain_is_known_after_a_restart(node: Node, terms: RunProposal, tmp_path: Path) -> None:
+    assert node.ask(terms, 1).outcome is Outcome.DONE
+    node.consent.on_issued = unavailable
+    assert node.ask(terms, 2).reason == "CONSENT_UNAVAILABLE"
+    node.consent.on_issued = lambda: None
+    again = started(tmp_path, consent=node.consent, data=node.data)
+    again.sent = node.sent
+    assert again.ask(terms, 2).outcome is Outcome.DONE
+    del node.consent.issued[terms.run][1:]
+    once_more = started(tmp_path, consent=node.consent, data=node.data)
+    once_more.sent = again.sent
+    assert once_more.ask(terms, 3).reason == "MANIFEST_CHAIN_BROKEN"
+
+
+def forged(asked: CohortRequest, *, previous: str) -> CohortManifest:
+    """A manifest for a question that the vault never sent."""
+    fields = asked.model_dump() | {
+        "nonce": "ee" * 16,
+        "position": 10,
+        "registry_version": 1,
+        "pack_versions": {"gdpr": "1"},
+        "notice_versions": (),
+        "issued_at": NOON,
+        "expires_at": NOON + timedelta(minutes=5),
+        "leaf_algorithm": LeafAlgorithm.BLAKE2B_SHA256,
+        "count": 0,
+        "root": "cd" * 32,
+        "excluded_by_reason": {},
+        "previous": previous,
+    }
+    return CohortManifest.model_validate(fields)
+
+
+OTHER_HISTORIES: dict[str, Callable[[list[CohortManifest], CohortRequest], list[CohortManifest]]] = {
+    "set back to the beginning": lambda chain, asked: [],
+    "set back by one": lambda chain, asked: chain[:1],
+    "a fork of the last": lambda chain, asked: [chain[0], forged(asked, previous=chain[0].digest)],
+    "one more behind the vault's back": lambda chain, asked: [*chain, forged(asked, previous=chain[-1].digest)],
+    "one more that hangs on nothing": lambda chain, asked: [*chain, forged(asked, previous="12" * 32)],
+}
+
+
+@pytest.mark.parametrize("how", OTHER_HISTORIES)
+def test_a_service_that_shows_another_history_gets_nobody_loaded(node: Node, terms: RunProposal, how: str) -> None:
+    for number in (1, 2):
+        assert node.ask(terms, number).outcome is Outcome.DONE
+    honest = list(node.consent.issued[terms.run])
+    read, reported = list(node.data.read), list(node.consent.reports)
+    for _ in range(2):
+        node.consent.issued[terms.run] = OTHER_HISTORIES[how](honest, node.consent.asked[-1])
+        answer = node.ask(terms, 3)
+        assert (answer.outcome, answer.reason, answer.result) == (Outcome.REFUSED, "MANIFEST_CHAIN_BROKEN", b"")
+    assert (node.data.read, node.consent.reports) == (read, reported)
+    assert [entry.round for entry in node.ledger.entries()] == [1, 2]
+    assert node.register.manifest_chain(terms.run).newest == honest[-1].digest
+    # The history that it had shown before is still the one that is believed.
+    node.consent.issued[terms.run] = honest
+    assert node.ask(terms, 3).outcome is Outcome.DONE
+
+
+def test_a_vault_that_was_set_back_does_not_repeat_a_round(node: Node, terms: RunProposal, tmp_path: Path) -> None:
+    older = tmp_path / "older"
+    older.mkdir()
+    for name in ("ledger.db", "runs.db"):
+        with closing(sqlite3.connect(tmp_path / name)) as source, closing(sqlite3.connect(older / name)) as copy:
+            source.backup(copy)
+    assert node.ask(terms, 1).outcome is Outcome.DONE
+    again = started(older, consent=node.consent, data=node.data)
+    again.sent = 100
+    answer = again.ask(terms, 1)
+    assert (answer.outcome, answer.reason) == (Outcome.REFUSED, "MANIFEST_CHAIN_BROKEN")
+    assert again.ledger.entries() == ()
+    assert len(node.data.read) == 1
 
 
 def test_a_cohort_below_the_floor_is_neither_paid_nor_reported(node: Node, terms: RunProposal) -> None:

@@ -11,6 +11,7 @@ from hanse_client.vault.run_register import (
     RunRegister,
     RunUnknownError,
 )
+from hanse_privacy.protocol.manifest_chain import ManifestChain
 
 
 def registered(run: str, state: Admission = Admission.WAITING) -> RegisteredRun:
@@ -39,7 +40,7 @@ def test_a_register_lost_while_serving_is_an_error_not_an_empty_one(tmp_path: Pa
     register = RunRegister(tmp_path / "runs.db")
     for file in tmp_path.iterdir():
         file.unlink()
-    for question in (register.find, register.letters, register.rounds):
+    for question in (register.find, register.letters, register.rounds, register.manifest_chain):
         with pytest.raises(RegisterUnusableError, match="cannot be read"):
             question("churn-1")
     with pytest.raises(RegisterUnusableError, match="cannot be read"):
@@ -53,3 +54,16 @@ def test_an_ended_run_is_not_begun_again(tmp_path: Path) -> None:
     with pytest.raises(RunUnknownError, match="has ended"):
         register.decide("churn-1", Admission.ADMITTED)
     assert register.find("churn-1") == registered("churn-1", Admission.ENDED)
+
+
+def test_a_runs_manifests_are_remembered_as_they_were_kept_last(tmp_path: Path) -> None:
+    register = RunRegister(tmp_path / "runs.db")
+    assert register.manifest_chain("churn-1") == ManifestChain()
+    waiting = ManifestChain(open_questions=frozenset({"12" * 32, "34" * 32}))
+    register.keep_manifest_chain("churn-1", waiting)
+    register.keep_manifest_chain("churn-2", ManifestChain(newest="56" * 32))
+    again = RunRegister(tmp_path / "runs.db")
+    assert again.manifest_chain("churn-1") == waiting
+    assert again.manifest_chain("churn-2") == ManifestChain(newest="56" * 32)
+    again.keep_manifest_chain("churn-1", ManifestChain(newest="78" * 32))
+    assert register.manifest_chain("churn-1") == ManifestChain(newest="78" * 32)

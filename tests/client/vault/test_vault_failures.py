@@ -24,10 +24,10 @@ from hanse_privacy.identity import SigningKey
 from hanse_privacy.ledger import LedgerUnusableError, PrivacyLedger
 from hanse_privacy.merkle import leaf_hash, leaf_hashes, root_of
 from hanse_privacy.protocol.approval import ApprovalRequest, RunApproval
-from hanse_privacy.protocol.cohort import encode_answer
+from hanse_privacy.protocol.cohort import CohortAnswer, encode_answer
 from hanse_privacy.protocol.frames import send_frame
 from hanse_privacy.protocol.letters import Outcome, ReleaseResult, decode
-from hanse_privacy.protocol.manifest import CohortManifest
+from hanse_privacy.protocol.manifest import NO_PREVIOUS, CohortManifest
 from hanse_privacy.protocol.proposal import RunProposal
 from hanse_privacy.units import PrivacyBudget
 
@@ -168,7 +168,8 @@ def manifest(question: dict[str, Any], customers: tuple[str, ...], *, key: Signi
         "excluded_by_reason": {},
         "previous": "0" * 64,
     }
-    return encode_answer(CohortManifest.parse(fields | changes).sign(key), members=members)
+    signed = CohortManifest.parse(fields | changes).sign(key)
+    return encode_answer(CohortAnswer(manifest=signed, missed=(), members=members))
 
 
 def position_seen(trial) -> int:
@@ -182,8 +183,16 @@ def churn(trial) -> RunProposal:
     return trial.admitted()
 
 
+@pytest.fixture(scope="module")
+def begun(trial) -> RunProposal:
+    """A run whose first round the real service has given a manifest for."""
+    run = trial.admitted()
+    assert trial.ask(run, 1).outcome is Outcome.DONE
+    return run
+
+
 @pytest.fixture(scope="class")
-def killed(trial, churn) -> Iterator[None]:
+def killed(trial, churn, begun) -> Iterator[None]:
     trial.consent.kill()
     yield
     trial.consent.start()
@@ -322,6 +331,31 @@ class TestConsentService:
         asked = [question["nonce"] for question in impostor.asked]
         assert len(set(asked)) == len(asked)
 
+    @pytest.mark.parametrize("previous", ["0" * 64, "77" * 32])
+    def test_a_service_with_the_right_key_and_another_history(self, trial, begun, impostor, previous: str) -> None:
+        before = trial.north.register().manifest_chain(begun.run)
+        assert before.newest not in (NO_PREVIOUS, previous)
+        impostor.answer = lambda question: http(
+            manifest(
+                question,
+                trial.north.pseudonyms,
+                key=trial.consent_key,
+                previous=previous,
+                position=position_seen(trial),
+            )
+        )
+        trial.require_refused(trial.ask(begun, 2), "MANIFEST_CHAIN_BROKEN")
+        assert [entry.round for entry in trial.north.entries(begun.run)] == [1]
+        assert trial.north.register().manifest_chain(begun.run).newest == before.newest
+
+
+def test_with_the_service_back_its_own_history_goes_on(trial, begun) -> None:
+    answers = [trial.ask(begun, 2)]
+    # What a service that has just started answers may come too late: it is lost then, and asked for again.
+    while answers[-1].reason == "CONSENT_UNAVAILABLE" and len(answers) < 5:
+        answers.append(trial.ask(begun, 2))
+    assert answers[-1].outcome is Outcome.DONE, answers[-1].explanation
+
 
 def test_with_the_service_back_the_same_run_goes_on(trial) -> None:
     churn = trial.admitted()
@@ -446,19 +480,17 @@ def wait_until(condition: Callable[[], bool]) -> None:
 def test_killed_between_paying_and_answering_it_never_answers(trial) -> None:
     run = trial.admitted()
     home = trial.north.home
-    nonce = b"killed in the mid"[:16]
 
-    def letter_taken_in() -> bool:
-        with closing(sqlite3.connect(home.runs)) as register:
-            return register.execute("SELECT 1 FROM letter WHERE nonce = ?", (nonce,)).fetchone() is not None
+    def manifest_accepted() -> bool:
+        return trial.north.register().manifest_chain(run.run).newest != NO_PREVIOUS
 
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
         connection.settimeout(5)
         connection.connect(str(trial.north.socket))
         with ExitStack() as register_held:
             with locked(home.ledger):
-                send_frame(connection, trial.letter(run, 1, nonce=nonce))
-                wait_until(letter_taken_in)
+                send_frame(connection, trial.letter(run, 1))
+                wait_until(manifest_accepted)
                 # It cannot pay yet. When it has, it finds the register locked, and no answer leaves before that.
                 register_held.enter_context(locked(home.runs))
             wait_until(lambda: len(trial.north.entries(run.run)) == 1)

@@ -73,6 +73,7 @@ def make_service(folder: Path) -> FastAPI:
     suspensions = Suspensions(transactions, now=now, clock=clock)
     memory = RequestMemory(URL.create("sqlite", database=str(folder / "requests.sqlite")), now=now)
     authenticator = NodeAuthenticator(
+        own_key=PublicKey.from_text((folder / "own_key.txt").read_text()),
         key_of=keys.get,
         memory=memory,
         suspensions=suspensions,

@@ -12,14 +12,15 @@ import pytest
 from pwdlib import PasswordHash
 from sqlalchemy.engine import URL
 
-from hanse_consent.access.accounts import Accounts, RoleGrant
+from hanse_consent.access.accounts import Accounts
 from hanse_consent.access.look_ups import ActorKind, LookUp, LookUpKey, LookUpKind, LookUpLog
-from hanse_consent.access.roles import Role
+from hanse_consent.access.roles import Role, RoleGrant
 from hanse_privacy.identity import SigningKey
 from hanse_privacy.protocol.signed_request import HttpRequest, sign_request
 
 FIRST_PASSWORD, PASSWORD = "first set by somebody", "correct horse battery"
 KEYS = {name: SigningKey.generate() for name in ("aurora", "boreal")}
+SERVICE = SigningKey.generate().public
 
 
 class Visitor:
@@ -29,9 +30,12 @@ class Visitor:
         self.served = served
         self.http = httpx.Client(base_url=served.url, trust_env=False, timeout=20)
 
-    def signed(self, party="aurora", key=None, *, body=b"{}", now=None, path="/signed") -> dict[str, str]:
+    def signed(
+        self, party="aurora", key=None, *, body=b"{}", now=None, path="/signed", receiver=SERVICE
+    ) -> dict[str, str]:
         request = HttpRequest(method="POST", path=path, body=body)
-        return sign_request(request, party=party, key=key or KEYS[party], now=now or datetime.now(UTC))
+        signer, at = key or KEYS[party], now or datetime.now(UTC)
+        return sign_request(request, party=party, key=signer, receiver=receiver, now=at)
 
     def send(self, headers, *, body=b"{}", path="/signed") -> httpx.Response:
         return self.http.post(path, content=body, headers=headers)
@@ -47,6 +51,7 @@ class Visitor:
 
 @pytest.fixture
 def prepared(tmp_path, quick_hasher: PasswordHash, open_sqlite):
+    (tmp_path / "own_key.txt").write_text(SERVICE.text)
     (tmp_path / "keys.txt").write_text("".join(f"{name} {key.public.text}\n" for name, key in KEYS.items()))
     with open_sqlite(URL.create("sqlite", database=str(tmp_path / "consent.sqlite"))) as transactions:
         accounts = Accounts(transactions, now=lambda: datetime.now(UTC))
@@ -111,6 +116,8 @@ def test_forgeries_are_refused_and_an_unknown_party_is_answered_like_one(visitor
         "other party": visitor.send({**good, "hanse-party": "boreal"}, body=b'{"n":1}'),
         "other nonce": visitor.send({**good, "hanse-nonce": "0" * 32}, body=b'{"n":1}'),
         "another partner's key": visitor.send(visitor.signed("boreal", KEYS["aurora"])),
+        "for another service": visitor.send(visitor.signed(receiver=SigningKey.generate().public)),
+        "for the sender itself": visitor.send(visitor.signed(receiver=KEYS["aurora"].public)),
     }
     assert {code(answer) for answer in answers.values()} == {(401, "SIGNATURE_INVALID")}
     assert answers["another key"].content == answers["unknown party"].content

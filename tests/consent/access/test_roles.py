@@ -3,8 +3,8 @@ from datetime import UTC, datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hanse_consent.access.accounts import Account, RoleGrant
-from hanse_consent.access.roles import Permission, Role, may, permission_table
+from hanse_consent.access.accounts import Account
+from hanse_consent.access.roles import Permission, Role, RoleGrant, may, permission_table
 
 NOON = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
 

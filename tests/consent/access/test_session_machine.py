@@ -9,9 +9,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from sqlalchemy import StaticPool
 from sqlmodel import Session, SQLModel, create_engine
 
-from hanse_consent.access.accounts import Accounts, RoleGrant
+from hanse_consent.access.accounts import Accounts
 from hanse_consent.access.errors import CredentialsInvalidError, SessionInvalidError
-from hanse_consent.access.roles import Role
+from hanse_consent.access.roles import Role, RoleGrant
 from hanse_consent.access.sessions import SessionLifetime, Sessions
 
 IDLE_S, ABSOLUTE_S, GRAIN_S, AT_MOST = 300, 1000, 60, 3

@@ -10,7 +10,6 @@ import pytest
 from pwdlib import PasswordHash
 from sqlmodel import select
 
-from hanse_consent.access.accounts import RoleGrant
 from hanse_consent.access.errors import (
     AccountExistsError,
     AccountUnknownError,
@@ -21,7 +20,7 @@ from hanse_consent.access.errors import (
 )
 from hanse_consent.access.passwords import Passwords
 from hanse_consent.access.rate_limits import Rate
-from hanse_consent.access.roles import Role
+from hanse_consent.access.roles import Role, RoleGrant
 from hanse_consent.access.sign_in import SignIns
 from hanse_consent.access.tables import AccessEventRow, SessionRow
 

@@ -9,16 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from typer.testing import CliRunner
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from installed_service import RunningService, served_database, server_is_there, start
+from installed_service import RunningService, add_account, served_database, server_is_there, start
 from league_files import CENTRE, LeagueFolder, lay_out
 from run_terms import proposal
 from speakers import Node, Person, act
 
-from hanse_consent.commands import app
 from hanse_privacy.protocol.proposal import RunProposal
 
 ROLES = {
@@ -29,14 +27,6 @@ ROLES = {
     "sven": ("scientist@alster",),
     "till": ("channel@alster", "auditor@elbe"),
 }
-
-
-def add_account(folder: LeagueFolder, name: str, *roles: str, password: str) -> None:
-    """``hanse consent account add``."""
-    options = [part for role in roles for part in ("--role", role)]
-    arguments = ["account", "add", name, "--config", str(folder.config), *options, "--password-stdin"]
-    result = CliRunner().invoke(app, arguments, input=f"{password}\n")
-    assert result.exit_code == 0, result.output
 
 
 @pytest.fixture(scope="session", params=["sqlite", "postgresql"])
@@ -99,7 +89,7 @@ def people(service: RunningService) -> dict[str, Person]:
         given, own = f"given {secrets.token_urlsafe(12)}", f"own {secrets.token_urlsafe(12)}"
         service.secrets |= {given, own}
         add_account(service.folder, name, *roles, password=given)
-        person = Person(service=service, controller=roles[0].partition("@")[2])
+        person = Person(service=service, controller=roles[0].partition("@")[2], name=name, password=own)
         assert person.sign_in(name, given).status_code == 201
         assert person.change_password(given, own).status_code == 200
         found[name] = person

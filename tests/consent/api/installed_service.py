@@ -11,6 +11,9 @@ from pathlib import Path
 
 import psycopg
 from league_files import LeagueFolder
+from typer.testing import CliRunner
+
+from hanse_consent.commands import app
 
 SERVER = "postgresql://postgres@127.0.0.1:5432"
 _HANSE = str(Path(sys.executable).with_name("hanse"))
@@ -22,6 +25,14 @@ def hanse(*arguments: str, said: str = "") -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [_HANSE, "consent", *arguments], input=said, capture_output=True, text=True, timeout=60, check=False
     )
+
+
+def add_account(folder: LeagueFolder, name: str, *roles: str, password: str) -> None:
+    """``hanse consent account add``."""
+    options = [part for role in roles for part in ("--role", role)]
+    arguments = ["account", "add", name, "--config", str(folder.config), *options, "--password-stdin"]
+    result = CliRunner().invoke(app, arguments, input=f"{password}\n")
+    assert result.exit_code == 0, result.output
 
 
 @dataclass

@@ -172,9 +172,14 @@ class LeagueFolder:
         return replace(self, config=config)
 
 
-def lay_out(path: Path) -> LeagueFolder:
-    """Write everything that a service of three shops needs; its store is an SQLite file."""
+def lay_out(path: Path, *, like: LeagueFolder | None = None) -> LeagueFolder:
+    """Write everything that a service of three shops needs; its store is an SQLite file.
+
+    Another service of the same shops and the same centre is laid out ``like`` the first one.
+    """
     keys = {name: SigningKey.generate() for name in (SERVICE, CENTRE, *CONTROLLERS)}
+    if like is not None:
+        keys |= {name: key for name, key in like.keys.items() if name != SERVICE}
     notices = path / "notices"
     notices.mkdir(parents=True)
     keys[SERVICE].save(path / "service.key")

@@ -8,7 +8,7 @@ from installed_service import RunningService
 from league_files import CENTRE, PURCHASES, STATISTICS
 from speakers import Person, now
 
-from hanse_privacy.protocol.manifest import CohortRequest
+from hanse_privacy.protocol.manifest import NO_PREVIOUS, CohortRequest
 from hanse_privacy.protocol.proposal import RunProposal
 
 
@@ -52,7 +52,9 @@ def proposal(service: RunningService, *partners: str, **changes: Any) -> RunProp
 
 def question(asked: RunProposal, party: str = "alster", **changes: Any) -> CohortRequest:
     fields = {"partner": party, "run": asked.run, "round": 1, "proposal": asked.digest, "purpose": STATISTICS}
-    return CohortRequest.model_validate(fields | {"tier": "standard", "nonce": secrets.token_hex(16)} | changes)
+    return CohortRequest.model_validate(
+        fields | {"tier": "standard", "known": NO_PREVIOUS, "nonce": secrets.token_hex(16)} | changes
+    )
 
 
 def decide(person: Person, asked: RunProposal, verdict: str = "approve", **changes: Any) -> Any:

@@ -128,8 +128,10 @@ class Node(Speaker):
     key: SigningKey | None = None
 
     def headers(self, method: str, path: str, body: bytes) -> dict[str, str]:
-        key = self.key or self.service.folder.keys[self.party]
-        return sign_request(HttpRequest(method=method, path=path, body=body), party=self.party, key=key, now=now())
+        folder = self.service.folder
+        request = HttpRequest(method=method, path=path, body=body)
+        key, receiver = self.key or folder.keys[self.party], folder.service_key.public
+        return sign_request(request, party=self.party, key=key, receiver=receiver, now=now())
 
     def client(self) -> ConsentClient:
         """The client that vaults and centres use."""
@@ -148,6 +150,8 @@ class Person(Speaker):
 
     controller: str = "alster"
     token: str = ""
+    name: str = ""
+    password: str = ""
 
     def path(self, name: str) -> str:
         return f"/v1/{name}?controller={self.controller}"

@@ -118,8 +118,10 @@ def test_a_signature_is_for_these_very_bytes(node: Node, other_node: Node) -> No
 
     def signed(path: str = ACTS, *, method: str = "POST", party: str = "alster", **changes: Any) -> dict[str, str]:
         key = changes.get("key", node.service.folder.keys[party])
+        receiver = changes.get("receiver", node.service.folder.service_key.public)
         at = now() + timedelta(seconds=changes.get("off", 0))
-        return sign_request(HttpRequest(method=method, path=path, body=body), party=party, key=key, now=at)
+        request = HttpRequest(method=method, path=path, body=body)
+        return sign_request(request, party=party, key=key, receiver=receiver, now=at)
 
     for headers in (
         {},
@@ -133,6 +135,7 @@ def test_a_signature_is_for_these_very_bytes(node: Node, other_node: Node) -> No
         signed(ACTS + "?controller=alster"),
         signed(method="PUT"),
         signed(key=SigningKey.generate()),
+        signed(receiver=SigningKey.generate().public),
         signed() | {"hanse-party": "weser"},
         signed(off=-121),
         signed(off=121),

@@ -4,8 +4,7 @@ import secrets
 from collections.abc import Callable
 
 import httpx
-from conftest import add_account
-from installed_service import RunningService
+from installed_service import RunningService, add_account
 from league_files import LeagueFolder
 from speakers import Node, Person, act, good
 

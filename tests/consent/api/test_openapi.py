@@ -14,12 +14,11 @@ from typing import Any
 import httpx
 import pytest
 import schemathesis
-from conftest import add_account
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis.errors import Unsatisfiable
-from installed_service import served_database
+from installed_service import add_account, served_database
 from league_files import CENTRE, LeagueFolder, lay_out
 from schemathesis import GenerationMode
 from schemathesis.checks import not_a_server_error
@@ -58,7 +57,8 @@ class Described:
         elif sender != "nobody":
             signed = HttpRequest(method=request.method, path=request.url.raw_path.decode(), body=body)
             party = CENTRE if sender == "centre" else "alster"
-            request.headers.update(sign_request(signed, party=party, key=self.folder.keys[party], now=now()))
+            key, receiver = self.folder.keys[party], self.folder.service_key.public
+            request.headers.update(sign_request(signed, party=party, key=key, receiver=receiver, now=now()))
         return self.web.send(request)
 
 

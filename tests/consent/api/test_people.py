@@ -5,8 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from conftest import add_account
-from installed_service import RunningService, hanse
+from installed_service import RunningService, add_account, hanse
 from league_files import LeagueFolder
 from speakers import Node, Person, act, good, problem
 

@@ -70,8 +70,13 @@ def test_a_run_from_proposal_to_outcome(
     # Erased between manifest and report: the manifest still verifies, and the report still compares.
     good(node.record(act("erasure", customer=granted[0]), act("withdrawal", customer=granted[1])))
     assert vault.report_cohort(first.report(first.customers)).outcome in ReportOutcome
-    second = vault.cohort_manifest(question(asked))
-    assert second.manifest.previous == first.manifest.digest
+    second = vault.cohort_manifest(question(asked, known=first.manifest.digest))
+    assert (second.manifest.previous, second.missed) == (first.manifest.digest, ())
+    # Whoever has not seen the second gets it, signed, with the third; what was never issued is not known here.
+    third = vault.cohort_manifest(question(asked, known=first.manifest.digest))
+    assert third.missed == (second.manifest,)
+    stranger = question(asked, known="1" * 64)
+    assert refusal(lambda: vault.cohort_manifest(stranger)) == "MANIFEST_CHAIN_BROKEN"
     assert set(first.customers) - set(second.customers) == set(granted[:2])
     problem(node.check(granted[0], at_least=node.position() + 1), 409, "POSITION_NOT_REACHED")
 

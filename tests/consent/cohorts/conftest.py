@@ -23,7 +23,7 @@ from hanse_consent.storage.database import Database
 from hanse_consent.storage.members import Members
 from hanse_privacy.identity import SigningKey
 from hanse_privacy.protocol.cohort import Cohort, decode_answer
-from hanse_privacy.protocol.manifest import CohortManifest, CohortRequest
+from hanse_privacy.protocol.manifest import NO_PREVIOUS, CohortManifest, CohortRequest
 from hanse_privacy.protocol.proposal import RunProposal
 
 NOON = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
@@ -167,6 +167,7 @@ class Room:
             "proposal": approved.digest if approved is not None else "00" * 32,
             "purpose": "churn-training",
             "tier": "standard",
+            "known": NO_PREVIOUS,
             "nonce": "0f" * 16,
         }
         return CohortRequest.model_validate(fields | changes)
@@ -176,8 +177,9 @@ class Room:
         return self.opened(self.issuer.issue(self.request(**changes)))
 
     def opened(self, answer: bytes) -> Cohort:
-        signed, members = decode_answer(answer)
-        return Cohort(CohortManifest.verify(signed, key=self.key.public), members=members)
+        parts = decode_answer(answer)
+        manifest, *missed = (CohortManifest.verify(one, key=self.key.public) for one in (parts.manifest, *parts.missed))
+        return Cohort(manifest, members=parts.members, missed=tuple(missed))
 
 
 @pytest.fixture

@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 from pyroaring import BitMap
 
-from hanse_consent.cohorts.errors import ProposalMismatchError, StepMismatchError
+from hanse_consent.cohorts import issuing
+from hanse_consent.cohorts.errors import ManifestChainBrokenError, ProposalMismatchError, StepMismatchError
 from hanse_consent.domain.moments import to_microseconds
 from hanse_consent.errors import ConsentRefusal
 from hanse_privacy.errors import InvalidValueError
-from hanse_privacy.protocol.manifest import NO_PREVIOUS
+from hanse_privacy.protocol.manifest import MOST_MISSED, NO_PREVIOUS
 
 
 def test_the_manifest_says_what_was_decided_and_for_whom(room, pseudonyms) -> None:
@@ -122,3 +123,38 @@ def test_the_lifetime_is_bounded(room) -> None:
                 lifetime_s=lifetime_s,
                 now=room.clock,
             )
+
+
+def test_what_a_vault_has_missed_comes_with_the_next_manifest(room) -> None:
+    first = room.cohort()
+    lost = [room.cohort(known=first.manifest.digest, nonce=f"{number:032x}") for number in range(2)]
+    for other in (room.cohort(run="churn-2"), room.cohort(partner="south")):
+        assert other.missed == ()
+    found = room.cohort(known=first.manifest.digest, round=2)
+    assert found.missed == tuple(cohort.manifest for cohort in lost)
+    assert found.manifest.previous == lost[-1].manifest.digest
+    assert room.cohort(known=found.manifest.digest, round=2).missed == ()
+    whole = room.cohort(round=3).missed
+    assert [one.previous for one in whole] == [NO_PREVIOUS, *(one.digest for one in whole[:-1])]
+    assert (len(whole), whole[0]) == (5, first.manifest)
+
+
+def test_a_manifest_that_was_never_issued_is_not_known_here(room) -> None:
+    """The store was set back, or the vault speaks of another run: nothing is issued."""
+    other_run, other_partner = room.cohort(run="churn-2"), room.cohort(partner="south")
+    for known in ("12" * 32, other_run.manifest.digest, other_partner.manifest.digest):
+        with pytest.raises(ManifestChainBrokenError) as refused:
+            room.issuer.issue(room.request(known=known))
+        assert refused.value.code == "MANIFEST_CHAIN_BROKEN"
+    assert room.memberships.uses("north", "churn-1") == ()
+
+
+def test_more_than_can_be_missed_is_refused(room, monkeypatch) -> None:
+    monkeypatch.setattr(issuing, "MANIFESTS_PER_ROUND", 2 * MOST_MISSED)
+    for number in range(MOST_MISSED):
+        room.cohort(nonce=f"{number:032x}")
+    newest = room.cohort()
+    assert len(newest.missed) == MOST_MISSED
+    with pytest.raises(ManifestChainBrokenError, match="more than 64"):
+        room.issuer.issue(room.request())
+    assert room.cohort(known=newest.manifest.digest).missed == ()

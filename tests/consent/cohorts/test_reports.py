@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlmodel import select
 
-from hanse_consent.cohorts.errors import CohortMismatchError
+from hanse_consent.cohorts.errors import CohortMismatchError, ReportLateError
 from hanse_consent.cohorts.leaves import keep_leaves
 from hanse_consent.cohorts.tables import KeptLeaf, ReceivedReport
 from hanse_consent.errors import ConsentRefusal
@@ -110,13 +110,40 @@ def test_the_root_of_another_round_is_a_mismatch(room) -> None:
     require_flagged(room, loaded, why="other customers")
 
 
-def test_a_report_in_time_counts_and_a_late_one_flags(room) -> None:
+def require_late(room, report: CohortReport) -> None:
+    before = outcomes(room)
+    with pytest.raises(ReportLateError, match="after its manifest had expired") as refused:
+        room.reports.receive(report)
+    assert (refused.value.code, refused.value.status) == ("REPORT_LATE", 409)
+    assert "new manifest" in refused.value.mend
+    assert outcomes(room) == before
+    assert room.runs.flagged == []
+
+
+def test_a_report_in_time_counts_and_a_late_one_is_no_mismatch(room) -> None:
     cohort = room.cohort()
     room.clock.at += timedelta(seconds=300) - timedelta(microseconds=1)
     assert received(room, cohort.report(cohort.customers)).outcome is ReportOutcome.MATCH
     late = room.cohort(round=2)
     room.clock.at += timedelta(seconds=300)
-    require_flagged(room, late.report(late.customers), why="expired")
+    for _ in range(2):
+        require_late(room, late.report(late.customers))
+    require_late(room, late.report(late.customers[1:]))
+    # The run goes on: the same round with a new manifest, and a report in time.
+    again = room.cohort(round=2, known=late.manifest.digest)
+    require_late(room, late.report(late.customers))
+    assert received(room, again.report(again.customers)).outcome is ReportOutcome.MATCH
+    assert outcomes(room) == [("match", ""), ("match", "")]
+
+
+@pytest.mark.parametrize(
+    "how", ["another root", "one more than the manifest", "another round", "one fewer than it says"]
+)
+def test_a_difference_stays_one_however_late(room, how: str) -> None:
+    cohort = room.cohort()
+    room.clock.at += timedelta(hours=1)
+    changes, why = WRONG[how]
+    require_flagged(room, cohort.report(cohort.customers).model_copy(update=changes(cohort)), why=why)
 
 
 def test_a_manifest_that_was_replaced_is_not_reported_on(room) -> None:

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import httpx
@@ -31,8 +32,9 @@ class Proved:
 class Authenticator:
     """Proves north's signature, and remembers the largest body it was told to read."""
 
-    def __init__(self, now) -> None:
+    def __init__(self, now, own_key) -> None:
         self.now = now
+        self.own_key = own_key
         self.limits: list[int] = []
 
     async def authenticate(self, request: Request, *, max_bytes: int) -> Proved:
@@ -40,14 +42,14 @@ class Authenticator:
         body = await request.body()
         claim = read_claim(request.headers)
         signed = HttpRequest(method=request.method, path=request.url.path, body=body)
-        verify_request(signed, claim, key=NORTH.public, now=self.now())
+        verify_request(signed, claim, key=NORTH.public, receiver=self.own_key, now=self.now())
         return Proved(claim.party, body)
 
 
 @pytest.fixture
 def web(room) -> TestClient:
     service = FastAPI()
-    authenticator = Authenticator(room.clock)
+    authenticator = Authenticator(room.clock, room.key.public)
     service.include_router(cohort_routes(authenticator=authenticator, issuer=room.issuer, reports=room.reports))
     answer_with_problems(service)
     client = TestClient(service)
@@ -84,6 +86,16 @@ def test_a_mismatch_reaches_the_vault_as_a_refusal(room, vault_line) -> None:
     assert refused.value.refusal_code == "RUN_NOT_APPROVED"
 
 
+def test_a_late_report_reaches_the_vault_as_a_refusal_and_the_round_may_be_asked_for_again(room, vault_line) -> None:
+    cohort = vault_line.cohort_manifest(room.request())
+    room.clock.at += timedelta(seconds=300)
+    with pytest.raises(ConsentRefusedError, match="REPORT_LATE") as refused:
+        vault_line.report_cohort(cohort.report(cohort.customers))
+    assert refused.value.refusal_code == "REPORT_LATE"
+    again = vault_line.cohort_manifest(room.request(known=cohort.manifest.digest))
+    assert vault_line.report_cohort(again.report(again.customers)).outcome is ReportOutcome.MATCH
+
+
 def test_a_partner_speaks_for_itself_only(room, vault_line) -> None:
     with pytest.raises(ConsentRefusedError) as refused:
         vault_line.cohort_manifest(room.request(partner="south"))
@@ -104,7 +116,7 @@ def test_an_unsigned_question_is_refused(web) -> None:
 def test_a_body_that_is_no_question_is_refused_without_its_words(web, room, body: bytes) -> None:
     for path in ("/v1/cohort-manifests", "/v1/cohort-reports"):
         signed = HttpRequest(method="POST", path=path, body=body)
-        headers = sign_request(signed, party="north", key=NORTH, now=room.clock())
+        headers = sign_request(signed, party="north", key=NORTH, receiver=room.key.public, now=room.clock())
         answer = web.post(path, content=body, headers=headers)
         assert (answer.status_code, answer.json()["code"]) == (400, "BODY_INVALID")
         assert "0123456789abcdef" not in answer.text

@@ -14,9 +14,9 @@ import uvicorn
 from fastapi import FastAPI
 from starlette.requests import Request
 
-from hanse_consent.access.accounts import Account, RoleGrant
+from hanse_consent.access.accounts import Account
 from hanse_consent.access.errors import SessionInvalidError
-from hanse_consent.access.roles import Role
+from hanse_consent.access.roles import Role, RoleGrant
 from hanse_consent.api.problems import answer_with_problems
 from hanse_consent.client import ConsentClient
 from hanse_consent.errors import ConsentAnswerInvalidError, ConsentRefusedError, ConsentUnavailableError
@@ -38,15 +38,17 @@ class Signed:
 class Keys:
     """Believes whoever holds the party's key."""
 
-    def __init__(self, keys: dict[str, PublicKey]) -> None:
+    def __init__(self, keys: dict[str, PublicKey], *, own_key: PublicKey) -> None:
         self._keys = keys
+        self._own_key = own_key
 
     async def authenticate(self, request: Request, *, max_bytes: int) -> Signed:
         claim, body = read_claim(request.headers), await request.body()
         if claim.party not in self._keys or len(body) > max_bytes:
             raise SignatureInvalidError("Nobody knows you.", "Go away.")
         signed = HttpRequest(method=request.method, path=request.url.path, body=body)
-        verify_request(signed, claim, key=self._keys[claim.party], now=datetime.now(UTC))
+        key = self._keys[claim.party]
+        verify_request(signed, claim, key=key, receiver=self._own_key, now=datetime.now(UTC))
         return Signed(party=claim.party, body=body)
 
 
@@ -109,7 +111,8 @@ def served(database: Any, world: Any) -> Iterator[Served]:
     keys = {name: key.public for name, key in world.KEYS.items()} | {"centre": world.CENTRE.public}
     application = FastAPI()
     people: Any = SimpleNamespace(signed_in=signed_in)
-    application.include_router(run_routes(parts, run_guards(people, party=Keys(keys))))
+    party = Keys(keys, own_key=world.SERVICE.public)
+    application.include_router(run_routes(parts, run_guards(people, party=party)))
     answer_with_problems(application)
     server = uvicorn.Server(uvicorn.Config(application, host="127.0.0.1", port=0, log_level="error", lifespan="off"))
     thread = threading.Thread(target=server.run, daemon=True)

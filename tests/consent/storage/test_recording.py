@@ -9,7 +9,7 @@ from sqlalchemy import text
 
 from hanse_consent.decisions.facts import ERASURE, FactState
 from hanse_consent.domain.acts import ActEffect, ActKind, Age
-from hanse_consent.errors import KeyReusedError, PreselectedConsentError, SaidInFutureError, StoreUnavailableError
+from hanse_consent.errors import KeyReusedError, PreselectedConsentError, SaidInFutureError
 from hanse_consent.law.errors import BundledConsentError
 from hanse_consent.storage.database import Database
 from hanse_consent.storage.errors import ControllerUnknownError, CustomerErasedError, PositionUnknownError
@@ -136,17 +136,6 @@ def test_positions_have_moments(store, clock):
             store.moment_of("alster", unknown)
     with pytest.raises(PositionUnknownError):
         store.facts("alster", pseudonym(1), position=3)
-
-
-@pytest.mark.parametrize("table", ["consent_act", "registry_document"])
-@pytest.mark.parametrize("statement", ["DELETE FROM {}", "UPDATE {} SET recorded_us = 1"])
-def test_evidence_is_never_rewritten(store, database, table, statement):
-    store.record("alster", [say()])
-    with (
-        pytest.raises(StoreUnavailableError, match="never rewritten"),
-        database.writing(controller="alster") as session,
-    ):
-        session.connection().execute(text(statement.format(table)))
 
 
 def test_writers_side_by_side(store, open_store, location):

@@ -19,6 +19,7 @@ from hanse_privacy.identity import SigningKey
 from hanse_privacy.merkle import root_of
 from hanse_privacy.protocol.cohort import (
     Cohort,
+    CohortAnswer,
     CohortExceededError,
     CohortOpeningError,
     SaltContext,
@@ -59,6 +60,7 @@ def manifest(*, count: int, root: str, **changes: Any) -> CohortManifest:
         "proposal": "ab" * 32,
         "purpose": "churn-training",
         "tier": "standard",
+        "known": NO_PREVIOUS,
         "nonce": "0f" * 16,
         "position": 7,
         "registry_version": 1,
@@ -241,19 +243,33 @@ def test_a_bitmap_has_one_bit_for_each_leaf(absent: str) -> None:
 def test_an_answer_travels_as_json_that_anybody_can_read() -> None:
     key = SigningKey.generate()
     cohort, members = cohort_of({1, 2, 3})
-    answer = encode_answer(cohort.manifest.sign(key), members=members)
+    missed = [manifest(count=0, root=root_of(b"").hex(), nonce=f"{number:032x}") for number in range(2)]
+    signed = tuple(one.sign(key) for one in missed)
+    answer = encode_answer(CohortAnswer(manifest=cohort.manifest.sign(key), missed=signed, members=members))
     plain = json.loads(answer)
     assert base64.b64decode(plain["opening"]) == members
-    signed, received = decode_answer(answer)
-    assert CohortManifest.verify(signed, key=key.public) == cohort.manifest
-    assert received == members
     # In another layout, too.
-    signed, received = decode_answer(json.dumps(plain, indent=2).encode())
-    assert (CohortManifest.verify(signed, key=key.public), received) == (cohort.manifest, members)
+    for text in (answer, json.dumps(plain, indent=2).encode()):
+        received = decode_answer(text)
+        assert CohortManifest.verify(received.manifest, key=key.public) == cohort.manifest
+        assert [CohortManifest.verify(one, key=key.public) for one in received.missed] == missed
+        assert received.members == members
 
 
 @pytest.mark.parametrize(
-    "answer", [b"", b"\xff\xfe", b"[]", b"{}", b'{"manifest": {}, "opening": 5}', b"[" * 100_000, b'{"manifest":{}}']
+    "answer",
+    [
+        b"",
+        b"\xff\xfe",
+        b"[]",
+        b"{}",
+        b'{"manifest": {}, "missed": [], "opening": 5}',
+        b'{"manifest": {}, "opening": ""}',
+        b'{"manifest": {}, "missed": {}, "opening": ""}',
+        b'{"manifest": {}, "missed": [' + b"{}," * 64 + b'{}], "opening": ""}',
+        b"[" * 100_000,
+        b'{"manifest":{}}',
+    ],
 )
 def test_what_is_no_answer_is_refused(answer: bytes) -> None:
     with pytest.raises(CohortOpeningError):

@@ -17,6 +17,7 @@ QUESTION: dict[str, Any] = {
     "proposal": "ab" * 32,
     "purpose": "churn-training",
     "tier": "standard",
+    "known": "0" * 64,
     "nonce": "0f" * 16,
 }
 MANIFEST: dict[str, Any] = QUESTION | {
@@ -49,6 +50,7 @@ def test_a_manifest_holds_no_customer() -> None:
 
 def test_every_field_of_the_question_is_in_the_answer() -> None:
     assert set(CohortRequest.model_fields) < set(CohortManifest.model_fields)
+    assert CohortManifest.parse(MANIFEST).question == CohortRequest.parse(QUESTION)
 
 
 @pytest.mark.parametrize(
@@ -68,6 +70,8 @@ def test_every_field_of_the_question_is_in_the_answer() -> None:
         {"registry_version": -1},
         {"proposal": ""},
         {"previous": ""},
+        {"known": ""},
+        {"known": "AB" * 32},
         {"pack_versions": {"GDPR": "1"}},
         {"pack_versions": {"gdpr": ""}},
         {"excluded_by_reason": {"no_consent": 1}},

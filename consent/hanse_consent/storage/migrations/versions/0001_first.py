@@ -23,9 +23,19 @@ _NAMES_CONTROLLER = (
 )
 _NUMBERS_CONTROLLER = ("consent_act", "customer", "fact", "profile_detail", "tombstone")
 _NEVER_REWRITTEN = {
+    "access_account": ("DELETE",),
+    "access_event": ("UPDATE", "DELETE"),
+    "access_look_up": ("UPDATE", "DELETE"),
+    "cohort_kept_leaf": ("UPDATE", "DELETE"),
+    "cohort_manifest": ("UPDATE", "DELETE"),
+    "cohort_report": ("UPDATE", "DELETE"),
     "consent_act": ("UPDATE", "DELETE"),
+    "league_run": ("UPDATE", "DELETE"),
+    "league_run_controller": ("UPDATE", "DELETE"),
+    "league_run_event": ("UPDATE", "DELETE"),
     "profile_detail": ("UPDATE",),
     "registry_document": ("UPDATE", "DELETE"),
+    "tombstone": ("DELETE",),
 }
 
 
