@@ -172,6 +172,7 @@ class Shop:
             proposal="ab" * 32,
             purpose=purpose,
             tier=Tier.BASIC,
+            known=NO_PREVIOUS,
             nonce="0f" * 16,
             position=seen,
             registry_version=1,
