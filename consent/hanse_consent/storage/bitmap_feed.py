@@ -1,6 +1,6 @@
 """What the bitmap cache asks of the store; :class:`~hanse_consent.storage.store.ConsentStore` has it all."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Protocol
 
 from hanse_consent.storage.feeds import Changes, CustomerNumbers, FactRows
@@ -21,8 +21,8 @@ class FactFeed(Protocol):
         """Every fact of a topic that prevails at the latest position."""
         ...
 
-    def changes_since(self, controller: str, position: int) -> Changes:
-        """What changed after a position, as it is at the latest."""
+    def changes_since(self, controller: str, position: int, topics: Collection[str]) -> Changes:
+        """What changed on some topics after a position, as it is at the latest."""
         ...
 
     def notice_numbers(self, references: Iterable[str]) -> frozenset[int]:

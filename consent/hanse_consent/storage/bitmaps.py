@@ -41,6 +41,8 @@ _MAX_TOPICS = 512
 """Topics held per controller; a league has about 20."""
 _MAX_LEAVES = 512
 """Conditions kept per controller; the one not asked about for longest goes first. A plan has about 30."""
+_FAR = 100_000
+"""Acts that are followed one by one."""
 _READ_TOGETHER = 2
 """Topics that are read at once when they are needed for the first time."""
 
@@ -205,8 +207,9 @@ class _ControllerCache:
     def _catch_up(self, topics: frozenset[str]) -> int:
         """Hold these topics' facts, all as of one position: the latest when this was called, or a later one."""
         latest = self._feed.position(self._controller)
-        if self._position is not None and latest < self._position:
-            self._start_over()  # an older copy of the store was put back
+        if self._position is not None and not 0 <= latest - self._position <= _FAR:
+            # An older copy of the store was put back; or so much was recorded that reading all is faster.
+            self._start_over()
         if self._position is None:
             known = self._feed.customer_numbers(self._controller)
             self._know(known.last, known.erased)
@@ -225,7 +228,7 @@ class _ControllerCache:
         # Topics just read may be ahead of the rest. A change says what prevails now, so taking one in twice does no
         # harm, and afterwards all topics are as of one position.
         if missing or latest > self._position:
-            self._take_in(self._feed.changes_since(self._controller, self._position))
+            self._take_in(self._feed.changes_since(self._controller, self._position, self._facts.keys()))
         return self._position
 
     def _take_in(self, changes: Changes) -> None:

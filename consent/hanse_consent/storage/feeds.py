@@ -1,18 +1,19 @@
 """What a cache reads: whole topics at one position, and what has changed since."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import BigInteger, ColumnElement, Integer, Select, case, cast, func, select
+from sqlalchemy import BigInteger, Connection, Integer, Select, case, cast, func, select
 from sqlmodel import Session
 
 from hanse_consent.domain.acts import ActKind
 from hanse_consent.domain.moments import NO_END
-from hanse_consent.storage.bulk import table_of
+from hanse_consent.storage.bulk import look_up, table_of
 from hanse_consent.storage.fetching import fetch
-from hanse_consent.storage.tables import FactRow, NumberedName, RecordedActRow
+from hanse_consent.storage.tables import FactRow
 
 NO_TIER = -1
 """Stands for no tier."""
@@ -23,12 +24,19 @@ NO_BIRTHDAY = -(2**31)
 
 _NO_COUNTRY = b"--"
 _FACT = table_of(FactRow)
-_ACT = table_of(RecordedActRow)
-_NAME = table_of(NumberedName)
 _NUMBER = np.dtype([("number", "<u4")])
+_CHANGED = [
+    _FACT.c.customer_no,
+    _FACT.c.state,
+    _FACT.c.tier_rank,
+    _FACT.c.notice_no,
+    _FACT.c.explicit,
+    _FACT.c.until_us,
+    _FACT.c.country,
+    _FACT.c.born_on,
+]
 _COLUMNS = np.dtype(
     [
-        ("topic", "<i4"),
         ("customer", "<u4"),
         ("state", "<i2"),
         ("tier_rank", "<i2"),
@@ -98,8 +106,8 @@ class Changes:
         position: Up to this one.
         last: Last customer number now.
         erased: Customers erased since: drop them everywhere.
-        facts: By topic, the facts opened since that prevail now. Each replaces what was known of its topic and
-            customer. A fact never vanishes without a successor, except by an erasure.
+        facts: By topic, the facts that prevail now for the customers of the acts since. Each replaces what was known
+            of its topic and customer. A fact never vanishes without a successor, except by an erasure.
     """
 
     position: int
@@ -119,42 +127,63 @@ def topic_rows(session: Session, *, controller_no: int, topic: str, topic_no: in
     return _unpacked(topic, position, fetch(session, query, _PACKED, order=("packed",)))
 
 
-def changed_rows(session: Session, *, controller_no: int, after: int) -> NDArray[np.void]:
-    """Facts opened after a position that prevail now, sorted by topic and customer.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TouchedCustomers:
+    """Whose acts follow a position.
 
-    They are found through the acts after the position, which name the customers.
+    Args:
+        numbers: Sorted, each once.
+        erased: Those among them who were erased; sorted.
     """
-    touched = (
-        select(_ACT.c.customer_no).where(_ACT.c.controller_no == controller_no, _ACT.c.position > after).distinct()
+
+    numbers: tuple[int, ...]
+    erased: tuple[int, ...]
+
+
+def touched_after(connection: Connection, *, controller_no: int, after: int) -> TouchedCustomers:
+    """Find the customers of the acts that follow a position."""
+    is_sqlite = connection.dialect.name == "sqlite"
+    # By the acts' own order; SQLite would rather walk along another index over all of them.
+    place, hint = ("?", "NOT INDEXED") if is_sqlite else ("%s", "")
+    statement = (
+        f"SELECT customer_no, kind FROM consent_act {hint} "  # noqa: S608 - holds no value
+        f"WHERE controller_no = {place} AND position > {place} ORDER BY position"
     )
-    query = _columns().where(
-        _FACT.c.controller_no == controller_no,
-        _FACT.c.topic_no.in_(select(_NAME.c.number)),  # names every topic, so that the key is used
-        _FACT.c.customer_no.in_(touched),
-        _FACT.c.until == NO_END,
-        _FACT.c.since > after,
+    rows = connection.exec_driver_sql(statement, (controller_no, after)).all()
+    return TouchedCustomers(
+        numbers=tuple(sorted({number for number, _ in rows})),
+        erased=tuple(sorted({number for number, kind in rows if kind == ActKind.ERASURE.value})),
     )
-    return fetch(session, query, _COLUMNS, order=("topic", "customer"))
 
 
-def erased_after(session: Session, *, controller_no: int, after: int) -> NDArray[np.uint32]:
-    """Numbers of customers erased after a position, sorted."""
-    query = select(_ACT.c.customer_no).where(
-        _ACT.c.controller_no == controller_no, _ACT.c.position > after, _ACT.c.kind == ActKind.ERASURE.value
+def changed_rows(
+    session: Session, *, controller_no: int, topic: str, topic_no: int, customers: Sequence[int], position: int
+) -> FactRows:
+    """The facts of one topic that prevail for some customers."""
+    found = look_up(
+        session,
+        _CHANGED,
+        fixed={_FACT.c.controller_no: controller_no, _FACT.c.topic_no: topic_no, _FACT.c.until: NO_END},
+        by=_FACT.c.customer_no,
+        values=customers,
     )
-    return fetch(session, query, _NUMBER, order=("number",))["number"]
-
-
-def all_erased(session: Session, *, controller_no: int, topic_no: int) -> NDArray[np.uint32]:
-    """Numbers of all erased customers, sorted; ``topic_no`` is that of erasures."""
-    query = select(_FACT.c.customer_no).where(
-        _FACT.c.controller_no == controller_no, _FACT.c.topic_no == topic_no, _FACT.c.until == NO_END
+    rows = np.array(
+        [
+            (
+                customer,
+                state,
+                NO_TIER if tier is None else tier,
+                NO_NOTICE if notice is None else notice,
+                explicit,
+                until_us,
+                country or "",
+                NO_BIRTHDAY if born_on is None else born_on,
+            )
+            for customer, state, tier, notice, explicit, until_us, country, born_on in found
+        ],
+        dtype=_COLUMNS,
     )
-    return fetch(session, query, _NUMBER, order=("number",))["number"]
-
-
-def fact_rows(topic: str, position: int, rows: NDArray[np.void]) -> FactRows:
-    """Rows of one topic as columns."""
+    rows.sort(order="customer")
     return FactRows(
         topic=topic,
         position=position,
@@ -164,26 +193,17 @@ def fact_rows(topic: str, position: int, rows: NDArray[np.void]) -> FactRows:
         notices=rows["notice"].copy(),
         explicit=rows["explicit"].copy(),
         until_us=rows["until_us"].copy(),
-        countries=_countries(rows["country"]),
+        countries=rows["country"].copy(),
         born_on=rows["born_on"].copy(),
     )
 
 
-def _columns() -> Select[Any]:
-    def or_else(column: ColumnElement[Any], absent: Any) -> ColumnElement[Any]:
-        return func.coalesce(column, absent)
-
-    return select(
-        _FACT.c.topic_no,
-        _FACT.c.customer_no,
-        _FACT.c.state,
-        or_else(_FACT.c.tier_rank, NO_TIER),
-        or_else(_FACT.c.notice_no, NO_NOTICE),
-        _FACT.c.explicit,
-        _FACT.c.until_us,
-        or_else(_FACT.c.country, _NO_COUNTRY.decode()),
-        or_else(_FACT.c.born_on, NO_BIRTHDAY),
+def all_erased(session: Session, *, controller_no: int, topic_no: int) -> NDArray[np.uint32]:
+    """Numbers of all erased customers, sorted; ``topic_no`` is that of erasures."""
+    query = select(_FACT.c.customer_no).where(
+        _FACT.c.controller_no == controller_no, _FACT.c.topic_no == topic_no, _FACT.c.until == NO_END
     )
+    return fetch(session, query, _NUMBER, order=("number",))["number"]
 
 
 def _packed_columns() -> Select[Any]:
@@ -220,10 +240,6 @@ def _unpacked(topic: str, position: int, rows: NDArray[np.void]) -> FactRows:
         notices=notices.astype(np.int32),
         explicit=explicit.astype(np.bool_),
         until_us=np.where(until_us == _NEVER, NO_END, until_us),
-        countries=_countries(rows["country"]),
+        countries=np.where(rows["country"] == _NO_COUNTRY, b"", rows["country"]).astype("S2"),
         born_on=rows["born_on"].copy(),
     )
-
-
-def _countries(column: NDArray[np.bytes_]) -> NDArray[np.bytes_]:
-    return np.where(column == _NO_COUNTRY, b"", column).astype("S2")

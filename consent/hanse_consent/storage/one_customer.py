@@ -21,12 +21,15 @@ LEFT JOIN controller_stand AS stand ON stand.controller = %s
 LEFT JOIN customer ON customer.controller_no = stand.controller_no AND customer.pseudonym = %s
 """
 _COLUMNS = ", ".join(f"fact.{column.name}" for column in table_of(FactRow).columns)
-# By way of all names, so that the primary key is used; in this order, also where SQLite would choose another.
-_FACTS = f"""
-SELECT {_COLUMNS} FROM numbered_name AS name CROSS JOIN fact
-WHERE fact.topic_no = name.number AND fact.controller_no = %s AND fact.customer_no = %s
-  AND fact.until > %s AND fact.since <= %s
-"""  # noqa: S608 - the table's own columns
+_IN_FORCE = "fact.controller_no = %s AND fact.customer_no = %s AND fact.until > %s AND fact.since <= %s"
+# By way of all names, so that the primary key is used. SQLite joins in the order written; PostgreSQL believes that
+# going through the key for one customer is cheap, unless each look-up is one of its own. At most one row is in force.
+_FACTS = {
+    "sqlite": f"SELECT {_COLUMNS} FROM numbered_name AS name CROSS JOIN fact "  # noqa: S608 - the table's own columns
+    f"WHERE fact.topic_no = name.number AND {_IN_FORCE}",
+    "postgresql": f"SELECT fact.* FROM numbered_name AS name CROSS JOIN LATERAL (SELECT {_COLUMNS} FROM fact "  # noqa: S608
+    f"WHERE fact.topic_no = name.number AND {_IN_FORCE} LIMIT 1) AS fact",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +60,9 @@ def known_facts(
     at = stand.at(position)
     if number is None:
         return KnownFacts(facts=NOBODY_KNOWN, position=at, registry_version=version or 0)
-    facts = facts_in(connection, _all(connection, _FACTS, (controller_no, number, at, at)), names, {})
+    facts = facts_in(
+        connection, _all(connection, _FACTS[connection.dialect.name], (controller_no, number, at, at)), names, {}
+    )
     topics = names.names(connection, (topic for topic, _ in facts), added={})
     return KnownFacts(
         facts=CustomerFacts(by_topic={topics[topic]: fact for (topic, _), fact in facts.items()}),

@@ -1,7 +1,7 @@
 """The consent store: who said what, what prevails, and who may be used; now and at any earlier position."""
 
 import secrets
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import datetime
 
 import numpy as np
@@ -271,20 +271,27 @@ class ConsentStore:
                 position=stand.at(position),
             )
 
-    def changes_since(self, controller: str, position: int) -> Changes:
-        """What has changed in a controller's facts and customers after a position."""
+    def changes_since(self, controller: str, position: int, topics: Collection[str]) -> Changes:
+        """What has changed in a controller's customers, and in their facts on some topics, after a position."""
         with self._database.reading(controller=controller) as session:
             stand = read_stand(session, controller)
-            number, after = stand.controller_no, stand.at(position)
-            rows = feeds.changed_rows(session, controller_no=number, after=after)
-            names = self._names.names(session.connection(), np.unique(rows["topic"]).tolist(), added={})
+            connection = session.connection()
+            touched = feeds.touched_after(connection, controller_no=stand.controller_no, after=stand.at(position))
+            numbers = self._names.known(connection, topics)
             return Changes(
                 position=stand.position,
                 last=stand.customers,
-                erased=feeds.erased_after(session, controller_no=number, after=after),
+                erased=np.array(touched.erased, dtype=np.uint32),
                 facts=tuple(
-                    feeds.fact_rows(topic, stand.position, rows[rows["topic"] == topic_no])
-                    for topic_no, topic in sorted(names.items())
+                    feeds.changed_rows(
+                        session,
+                        controller_no=stand.controller_no,
+                        topic=topic,
+                        topic_no=number,
+                        customers=touched.numbers,
+                        position=stand.position,
+                    )
+                    for topic, number in sorted(numbers.items())
                 ),
             )
 

@@ -2,7 +2,7 @@
 
 import threading
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -102,13 +102,13 @@ class FactsInMemory:
         with self.guard:
             return self._rows(topic, [customer for at, customer in self.states[-1][2] if at == topic])
 
-    def changes_since(self, controller: str, position: int) -> Changes:
+    def changes_since(self, controller: str, position: int, topics: Collection[str]) -> Changes:
         self._let_others_write()
         with self.guard:
             last, erased, facts = self.states[-1]
             touched = defaultdict(set)
             for topic, customer in self.changed[position:]:
-                if (topic, customer) in facts:
+                if topic in topics and (topic, customer) in facts:
                     touched[topic].add(customer)
             return Changes(
                 position=len(self.states) - 1,

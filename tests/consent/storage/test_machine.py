@@ -9,7 +9,17 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
-from hanse_consent.decisions.facts import Fact, facts_of, prevailing
+from hanse_consent.decisions.facts import (
+    AGE,
+    AUTOMATED,
+    ERASURE,
+    OBJECTION_TO_ALL,
+    RESIDENCE,
+    RESTRICTION,
+    Fact,
+    facts_of,
+    prevailing,
+)
 from hanse_consent.domain.acts import ActEffect, ActKind, Age, ConsentAct, SeparateConsent, SeparateMatter
 from hanse_consent.domain.moments import to_microseconds
 from hanse_consent.errors import KeyReusedError
@@ -19,8 +29,18 @@ from hanse_privacy.protocol.vocabulary import Tier
 PURPOSES = ("statistics", "churn", "churn-detail")
 CONTROLLERS = ("alster", "elbe")
 CUSTOMERS = tuple(f"{number:032x}" for number in range(4))
-_REFUSALS = (KeyReusedError, CustomerErasedError)
 HEALTH = SeparateConsent(matter=SeparateMatter.RECIPIENT, subject="elbe")
+TOPICS = (
+    *(f"{about}/{purpose}" for about in ("consent", "objection", "guardian") for purpose in PURPOSES),
+    HEALTH.topic,
+    OBJECTION_TO_ALL,
+    RESIDENCE,
+    AGE,
+    RESTRICTION,
+    ERASURE,
+    AUTOMATED,
+)
+_REFUSALS = (KeyReusedError, CustomerErasedError)
 
 
 class Person:
@@ -198,7 +218,7 @@ class StoreAgainstModel(RuleBasedStateMachine):
         for controller in getattr(self, "models", {}):
             feeds = self.__dict__.setdefault("feeds", {})
             position, held = feeds.get(controller, (0, {}))
-            changes = self.store.changes_since(controller, position)
+            changes = self.store.changes_since(controller, position, TOPICS)
             gone = set(changes.erased.tolist())
             held = {place: state for place, state in held.items() if place[1] not in gone}
             for rows in changes.facts:
@@ -206,7 +226,7 @@ class StoreAgainstModel(RuleBasedStateMachine):
                     held[rows.topic, number] = state
             feeds[controller] = (changes.position, held)
             fresh = {}
-            for topic in {topic for topic, _ in held} | {"consent/statistics", "erasure"}:
+            for topic in TOPICS:
                 rows = self.store.fact_rows(controller, topic)
                 assert rows.customers.tolist() == sorted(set(rows.customers.tolist()))
                 fresh |= {
