@@ -22,7 +22,6 @@ from hanse_consent.access.errors import LookUpNotRecordedError
 from hanse_consent.access.tables import LookUpRow
 from hanse_consent.access.transactions import Transactions
 from hanse_consent.domain.moments import Moment, from_microseconds, to_microseconds
-from hanse_consent.storage.bulk import insert_rows
 from hanse_privacy.protocol.vocabulary import PartyName, Pseudonym
 from hanse_privacy.validation import require
 
@@ -214,8 +213,8 @@ class LookUpLog:
         for controller, group in by_controller.items():
             rows = [row for waiting in group for row in self._rows(waiting.look_up, at_us=at_us)]
             try:
-                with self._transactions.plain_writing(controller=controller) as connection:
-                    insert_rows(connection, LookUpRow, rows, left_out="number")
+                with self._transactions.plain_writing(controller=controller) as statements:
+                    statements.insert(LookUpRow, rows, left_out="number")
             except Exception as error:  # noqa: BLE001 - whatever it was: what is not recorded is not answered
                 _FAULTS.error("look-ups not recorded: %s", type(error).__name__)
             else:

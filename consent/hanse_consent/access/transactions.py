@@ -3,8 +3,9 @@
 from contextlib import AbstractContextManager
 from typing import Protocol
 
-from sqlalchemy import Connection
 from sqlmodel import Session
+
+from hanse_consent.storage.statements import Statements
 
 
 class Transactions(Protocol):
@@ -20,7 +21,7 @@ class Transactions(Protocol):
     def reading(self, *, controller: str) -> AbstractContextManager[Session]:
         """A transaction that reads one controller's rows."""
 
-    def plain_writing(self, *, controller: str) -> AbstractContextManager[Connection]:
+    def plain_writing(self, *, controller: str) -> AbstractContextManager[Statements]:
         """As :meth:`writing`, for statements that are written as text."""
 
     def writing_across_controllers(self) -> AbstractContextManager[Session]:

@@ -5,10 +5,11 @@ Look-ups there probe the index once per key, whatever the planner believes of a 
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import islice
 from typing import Any, TypeVar
 
-from sqlalchemy import BigInteger, Boolean, Column, Connection, LargeBinary, Table
+from sqlalchemy import BigInteger, Boolean, Column, LargeBinary, Table
 from sqlalchemy.types import Integer, SmallInteger, TypeEngine
 from sqlmodel import Session, SQLModel
 
@@ -22,29 +23,47 @@ def table_of(model: type[SQLModel]) -> Table:
     return model.metadata.tables[str(model.__tablename__)]
 
 
-def insert_rows(
-    connection: Connection, model: type[SQLModel], rows: Sequence[Sequence[Any]], *, left_out: str = ""
-) -> None:
-    """Insert rows whose values stand in the order of the model's columns.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Insertion:
+    """A statement that inserts many rows, and what goes beside it.
 
     Args:
-        connection: Of the transaction.
+        statement: For the engine's driver.
+        values: For SQLite one tuple per row, for PostgreSQL one array per column.
+    """
+
+    statement: str
+    values: list[tuple[Any, ...]] | tuple[str, ...]
+
+
+def insertion(
+    model: type[SQLModel], rows: Sequence[Sequence[Any]], *, is_sqlite: bool, left_out: str = ""
+) -> Insertion:
+    """Write the statement that inserts rows.
+
+    Args:
         model: The table.
-        rows: Values.
+        rows: Values in the order of the model's columns; at least one row.
+        is_sqlite: Which engine.
         left_out: A column that the database fills in by itself.
     """
-    if not rows:
-        return
     table = table_of(model)
     columns = [column for column in table.columns if column.name != left_out]
     names = ", ".join(f'"{column.name}"' for column in columns)
     into = f'INSERT INTO "{table.name}" ({names})'
-    if connection.dialect.name == "sqlite":
+    if is_sqlite:
         marks = ", ".join("?" * len(columns))
-        connection.exec_driver_sql(f"{into} VALUES ({marks})", [tuple(row) for row in rows])
-    else:
-        values = _unnest(columns)
-        connection.exec_driver_sql(f"{into} SELECT * FROM {values}", _arrays(rows))  # noqa: S608 - the model's own types
+        return Insertion(statement=f"{into} VALUES ({marks})", values=[tuple(row) for row in rows])
+    return Insertion(statement=f"{into} SELECT * FROM {_unnest(columns)}", values=_arrays(rows))  # noqa: S608 - own types
+
+
+def insert_rows(session: Session, model: type[SQLModel], rows: Sequence[Sequence[Any]]) -> None:
+    """Insert rows whose values stand in the order of the model's columns."""
+    if not rows:
+        return
+    connection = session.connection()
+    into = insertion(model, rows, is_sqlite=connection.dialect.name == "sqlite")
+    connection.exec_driver_sql(into.statement, into.values)
 
 
 def close_facts(session: Session, fact: type[SQLModel], rows: Sequence[tuple[int, int, int, int, int]]) -> None:

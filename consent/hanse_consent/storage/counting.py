@@ -17,6 +17,7 @@ from hanse_consent.storage.enumeration import count_members
 from hanse_consent.storage.fetching import fetch
 from hanse_consent.storage.names import NameNumbers
 from hanse_consent.storage.stands import read_stand
+from hanse_consent.storage.statements import Statements
 from hanse_consent.storage.tables import FactRow, RecordedActRow
 
 _ACT = table_of(RecordedActRow)
@@ -93,8 +94,8 @@ class CustomerCounting:
         consent, age = _FACT.alias("consent"), _FACT.alias("age")
         with self._database.reading(controller=controller) as session:
             stand = read_stand(session, controller)
-            ages = self._names.known(session.connection(), [AGE])
-            consents = self._names.known(session.connection(), map(consent_topic, purposes))
+            ages = self._names.known(Statements.of(session), [AGE])
+            consents = self._names.known(Statements.of(session), map(consent_topic, purposes))
             query = (
                 select(consent.c.customer_no)
                 .where(

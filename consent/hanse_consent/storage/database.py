@@ -2,22 +2,29 @@
 
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 import psycopg
 from sqlalchemy import Connection, Engine, PoolProxiedConnection, event
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DisconnectionError, SQLAlchemyError
+from sqlalchemy.pool import ConnectionPoolEntry
 from sqlmodel import Session, create_engine
 
 from hanse_consent.errors import StoreUnavailableError
 from hanse_consent.storage.errors import RoleTooPowerfulError
 from hanse_consent.storage.location import DatabaseLocation
 from hanse_consent.storage.migration import bring_up_to_date, require_newest
+from hanse_consent.storage.statements import Statements
 
 _WAIT_S = 30.0
 _READERS = 16
+_TRUSTED_FOR_S = 1.0
+"""After so long without use, a connection to a server is tried before it is used."""
+_USED_AT_S = "hanse.used_at_s"
 _SQLITE_PRAGMAS = (
     "PRAGMA journal_mode=WAL",
     "PRAGMA synchronous=FULL",
@@ -137,27 +144,40 @@ class Database:
             yield (first, *others)
 
     @contextmanager
-    def plain_reading(self, *, controller: str | None = None) -> Iterator[Connection]:
-        """As :meth:`reading`, for statements that are written as text: no mapped objects, nothing compiled.
-
-        What is asked hundreds of times a second goes this way: a session costs more than the statements in it.
-        """
-        with self._plain_transaction(self._reader, controller=controller or "") as connection:
-            yield connection
+    def plain_reading(self, *, controller: str | None = None) -> Iterator[Statements]:
+        """As :meth:`reading`, for statements that are written as text."""
+        with self._plain_transaction(self._reader, controller=controller, is_read_only=True) as statements:
+            yield statements
 
     @contextmanager
-    def plain_writing(self, *, controller: str | None = None) -> Iterator[Connection]:
+    def plain_writing(self, *, controller: str | None = None) -> Iterator[Statements]:
         """As :meth:`writing`, for statements that are written as text."""
-        with self._plain_transaction(self._writer, controller=controller or "") as connection:
-            yield connection
-            connection.commit()
+        with self._plain_transaction(self._writer, controller=controller, is_read_only=False) as statements:
+            yield statements
 
     @contextmanager
-    def _plain_transaction(self, engine: Engine, *, controller: str) -> Iterator[Connection]:
-        with _reported(self.location.name), engine.connect() as connection:
-            if not self.location.is_file:
-                connection.exec_driver_sql(_SCOPE, (controller, ""))
-            yield connection
+    def _plain_transaction(self, engine: Engine, *, controller: str | None, is_read_only: bool) -> Iterator[Statements]:
+        with _reported(self.location.name), closing(engine.raw_connection()) as pooled:
+            driver: Any = pooled.driver_connection
+            if self.location.is_file:
+                driver.execute("BEGIN" if is_read_only else "BEGIN IMMEDIATE")
+            elif is_read_only:
+                driver.isolation_level, driver.read_only = psycopg.IsolationLevel.REPEATABLE_READ, True
+            try:
+                statements = Statements(driver)
+                if not self.location.is_file:
+                    statements.rows(_SCOPE, (controller or "", ""))
+                yield statements
+                if not is_read_only:
+                    driver.commit()
+            finally:
+                if self.location.is_file:
+                    driver.rollback()
+                elif driver.broken:
+                    pooled.invalidate()
+                else:
+                    driver.rollback()
+                    driver.isolation_level = driver.read_only = None
 
     @contextmanager
     def _transaction(
@@ -222,15 +242,33 @@ def _sqlite_engine(location: DatabaseLocation, *, begin: str, connections: int) 
 
 
 def _postgresql_engine(location: DatabaseLocation) -> Engine:
-    return create_engine(
+    engine = create_engine(
         location.url,
         hide_parameters=True,
         pool_size=_READERS,
         max_overflow=0,
         pool_timeout=_WAIT_S,
-        pool_pre_ping=True,  # a server that was started anew has forgotten us
         connect_args={"options": _POSTGRESQL_OPTIONS, "connect_timeout": int(_WAIT_S)},
     )
+
+    @event.listens_for(engine, "checkin")
+    def _note_use(_connection: object, record: ConnectionPoolEntry) -> None:
+        record.info[_USED_AT_S] = time.monotonic()
+
+    @event.listens_for(engine, "checkout")
+    def _look_after_rest(connection: Any, record: ConnectionPoolEntry, _pooled: PoolProxiedConnection) -> None:
+        # A server that was started anew has forgotten us. To ask each time would cost as much as a query.
+        if time.monotonic() - record.info.get(_USED_AT_S, 0.0) > _TRUSTED_FOR_S and not _answers(engine, connection):
+            raise DisconnectionError
+
+    return engine
+
+
+def _answers(engine: Engine, connection: Any) -> bool:
+    try:
+        return engine.dialect.do_ping(connection)
+    except psycopg.Error:
+        return False
 
 
 def _require_ordinary_role(engine: Engine) -> None:

@@ -26,6 +26,7 @@ from hanse_consent.storage.fetching import fetch
 from hanse_consent.storage.likeness import Likeness
 from hanse_consent.storage.names import NameNumbers
 from hanse_consent.storage.stands import Stand, customers_at
+from hanse_consent.storage.statements import Statements
 from hanse_consent.storage.tables import FactRow
 
 _FACT = table_of(FactRow)
@@ -139,10 +140,10 @@ class _Reading:
         by_topic: dict[str, set[Having]] = {}
         for condition in conditions:
             by_topic.setdefault(condition.topic, set()).add(condition)
-        connection = self._sessions[0].connection()
-        numbers = self._names.known(connection, by_topic)
+        statements = Statements.of(self._sessions[0])
+        numbers = self._names.known(statements, by_topic)
         notices = frozenset[str]().union(*(c.notices or () for held in by_topic.values() for c in held))
-        notice_numbers = self._names.known(connection, notices)
+        notice_numbers = self._names.known(statements, notices)
         # What is asked most is read first: the largest topics do not come last.
         waiting = sorted(
             (topic for topic in by_topic if topic in numbers and topic != ERASURE),
@@ -210,7 +211,7 @@ class _Reading:
         session = self._sessions[0]
         if self._stand.erased:
             # Whoever was erased since is nobody at an earlier position, either.
-            topic_no = self._names.known(session.connection(), [ERASURE])[ERASURE]
+            topic_no = self._names.known(Statements.of(session), [ERASURE])[ERASURE]
             everyone[all_erased(session, controller_no=self._stand.controller_no, topic_no=topic_no)] = False
         if self._position is not None:
             everyone[customers_at(session, self._stand, position=self._position) + 1 :] = False

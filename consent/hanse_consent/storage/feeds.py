@@ -6,13 +6,14 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import BigInteger, Connection, Integer, Select, case, cast, func, select
+from sqlalchemy import BigInteger, Integer, Select, case, cast, func, select
 from sqlmodel import Session
 
 from hanse_consent.domain.acts import ActKind
 from hanse_consent.domain.moments import NO_END
 from hanse_consent.storage.bulk import look_up, table_of
 from hanse_consent.storage.fetching import fetch
+from hanse_consent.storage.statements import Statements
 from hanse_consent.storage.tables import FactRow
 
 NO_TIER = -1
@@ -140,16 +141,15 @@ class TouchedCustomers:
     erased: tuple[int, ...]
 
 
-def touched_after(connection: Connection, *, controller_no: int, after: int) -> TouchedCustomers:
+def touched_after(statements: Statements, *, controller_no: int, after: int) -> TouchedCustomers:
     """Find the customers of the acts that follow a position."""
-    is_sqlite = connection.dialect.name == "sqlite"
     # By the acts' own order; SQLite would rather walk along another index over all of them.
-    place, hint = ("?", "NOT INDEXED") if is_sqlite else ("%s", "")
-    statement = (
+    hint = "NOT INDEXED" if statements.is_sqlite else ""
+    rows = statements.rows(
         f"SELECT customer_no, kind FROM consent_act {hint} "  # noqa: S608 - holds no value
-        f"WHERE controller_no = {place} AND position > {place} ORDER BY position"
+        "WHERE controller_no = %s AND position > %s ORDER BY position",
+        (controller_no, after),
     )
-    rows = connection.exec_driver_sql(statement, (controller_no, after)).all()
     return TouchedCustomers(
         numbers=tuple(sorted({number for number, _ in rows})),
         erased=tuple(sorted({number for number, kind in rows if kind == ActKind.ERASURE.value})),

@@ -144,7 +144,7 @@ class Recording:
                         None,
                     )
                 )
-        insert_rows(self.session.connection(), Customer, rows)
+        insert_rows(self.session, Customer, rows)
         return numbers, known
 
     def _check(self, fresh: Sequence[_Fresh], numbers: dict[bytes, int], known: frozenset[int]) -> None:
@@ -192,7 +192,7 @@ class Recording:
             )
             for one in fresh
         ]
-        insert_rows(self.session.connection(), RecordedActRow, rows)
+        insert_rows(self.session, RecordedActRow, rows)
         details = [
             detail_row(
                 one.act,
@@ -203,7 +203,7 @@ class Recording:
             for one in fresh
             if one.act.kind is ActKind.PROFILE
         ]
-        insert_rows(self.session.connection(), ProfileDetail, details)
+        insert_rows(self.session, ProfileDetail, details)
 
     def _apply(self, fresh: Sequence[_Fresh], numbers: dict[bytes, int], known: frozenset[int]) -> None:
         drawn = [facts_of(one.act, registry=self.reach, recorded_us=self.recorded_us) for one in fresh]

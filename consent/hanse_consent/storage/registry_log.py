@@ -123,7 +123,7 @@ def write_registry(session: Session, content: Registry, *, before: Registry, rec
         for name in sorted(old[kind].keys() | new[kind].keys())
         if old[kind].get(name) != new[kind].get(name)
     ]
-    insert_rows(session.connection(), RegistryDocument, changed)
+    insert_rows(session, RegistryDocument, changed)
     return version if changed else before.version
 
 

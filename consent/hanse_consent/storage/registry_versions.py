@@ -21,8 +21,8 @@ class RegistryVersions:
 
     def latest(self) -> int:
         """The version in force; 0 where nothing was registered."""
-        with self._database.plain_reading() as connection:
-            return connection.exec_driver_sql("SELECT max(version) FROM registry_document").scalar() or 0
+        with self._database.plain_reading() as statements:
+            return statements.rows("SELECT max(version) FROM registry_document")[0][0] or 0
 
     def at(self, version: int) -> RegistryVersion:
         """The registry as it was at a version.

@@ -6,13 +6,13 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import Connection
 from sqlmodel import Session
 
 from hanse_consent.decisions.facts import Fact, FactState, prevailing
 from hanse_consent.domain.moments import NO_END
 from hanse_consent.storage.bulk import close_facts, insert_rows, look_up, table_of
 from hanse_consent.storage.names import NameNumbers
+from hanse_consent.storage.statements import Statements
 from hanse_consent.storage.tables import FactRow
 
 _FACT = table_of(FactRow)
@@ -69,7 +69,7 @@ class FactChanges:
             for place in sorted(self._opened)
             for opened in self._opened[place]
         ]
-        insert_rows(session.connection(), FactRow, rows)
+        insert_rows(session, FactRow, rows)
 
 
 def _fact_row(controller_no: int, place: _Place, opened: _Opened, notice_numbers: Mapping[str, int]) -> tuple[Any, ...]:
@@ -117,22 +117,22 @@ def current_facts(
             by=_FACT.c.customer_no,
             values=(customer for _, customer in group),
         )
-    return facts_in(session.connection(), rows, names, added_names)
+    return facts_in(Statements.of(session), rows, names, added_names)
 
 
 def facts_in(
-    connection: Connection, rows: Sequence[Sequence[Any]], names: NameNumbers, added_names: Mapping[str, int]
+    statements: Statements, rows: Sequence[Sequence[Any]], names: NameNumbers, added_names: Mapping[str, int]
 ) -> dict[_Place, Fact]:
     """Rows of the table of facts, all columns in its order, as facts.
 
     Args:
-        connection: Of the transaction.
+        statements: Of the transaction.
         rows: As read.
         names: Names of notices.
         added_names: Numbers given to names in this transaction.
     """
     numbers = (row[_NOTICE] for row in rows if row[_NOTICE] is not None)
-    notices = names.names(connection, numbers, added=added_names)
+    notices = names.names(statements, numbers, added=added_names)
     facts = {}
     for _, topic, customer, _, _, state, explicit, tier_rank, notice, effective_us, until_us, country, born_on in rows:
         facts[topic, customer] = Fact(

@@ -3,10 +3,11 @@
 from bisect import bisect_right
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, text
+from sqlalchemy import text
 from sqlmodel import Session, col, select, update
 
 from hanse_consent.storage.errors import PositionUnknownError
+from hanse_consent.storage.statements import Statements
 from hanse_consent.storage.tables import ControllerStand, Customer, RecordedActRow
 
 
@@ -82,11 +83,10 @@ def customers_at(session: Session, stand: Stand, *, position: int) -> int:
     return bisect_right(range(1, stand.customers + 1), position, key=since)
 
 
-def plain_position(connection: Connection, controller: str) -> int:
+def plain_position(statements: Statements, controller: str) -> int:
     """The position of a controller's last act; 0 before the first. Asked before every answer from memory."""
-    place = "?" if connection.dialect.name == "sqlite" else "%s"
-    statement = f"SELECT position FROM controller_stand WHERE controller = {place}"  # noqa: S608 - holds no value
-    return connection.exec_driver_sql(statement, (controller,)).scalar() or 0
+    found = statements.rows("SELECT position FROM controller_stand WHERE controller = %s", (controller,))
+    return found[0][0] if found else 0
 
 
 def lock_stand(session: Session, controller: str) -> Stand:

@@ -37,6 +37,7 @@ from hanse_consent.storage.registry_log import (
 )
 from hanse_consent.storage.registry_versions import RegistryVersions
 from hanse_consent.storage.stands import PastStand, Stand, lock_stand, plain_position, position_at, read_stand
+from hanse_consent.storage.statements import Statements
 from hanse_consent.storage.stored_acts import StoredAct, acts_after, acts_of_customer
 from hanse_consent.storage.tables import RecordedActRow
 
@@ -151,13 +152,13 @@ class ConsentStore:
         Raises:
             PositionUnknownError: If the controller never reached that position.
         """
-        with self._database.plain_reading(controller=controller) as connection:
-            return known_facts(connection, controller, bytes.fromhex(customer), position=position, names=self._names)
+        with self._database.plain_reading(controller=controller) as statements:
+            return known_facts(statements, controller, bytes.fromhex(customer), position=position, names=self._names)
 
     def position(self, controller: str) -> int:
         """The position of a controller's last act; 0 before the first."""
-        with self._database.plain_reading(controller=controller) as connection:
-            return plain_position(connection, controller)
+        with self._database.plain_reading(controller=controller) as statements:
+            return plain_position(statements, controller)
 
     def moment_before(self, controller: str, at: datetime) -> PastStand:
         """How far a controller's record and the registry went at a moment.
@@ -227,13 +228,13 @@ class ConsentStore:
             number = self._number(session, stand, customer)
             if number is None:
                 return ()
-            return acts_of_customer(session.connection(), controller_no=stand.controller_no, customer_no=number)
+            return acts_of_customer(Statements.of(session), controller_no=stand.controller_no, customer_no=number)
 
     def acts_after(self, controller: str, position: int, *, limit: int) -> tuple[StoredAct, ...]:
         """At most ``limit`` acts of a controller that follow a position, in order."""
         with self._database.reading(controller=controller) as session:
             number = read_stand(session, controller).controller_no
-            return acts_after(session.connection(), controller_no=number, position=position, limit=limit)
+            return acts_after(Statements.of(session), controller_no=number, position=position, limit=limit)
 
     def customer_count(self, controller: str) -> int:
         """How many customers a controller has, without those erased."""
@@ -251,7 +252,7 @@ class ConsentStore:
                 erased=feeds.all_erased(
                     session,
                     controller_no=stand.controller_no,
-                    topic_no=self._names.known(session.connection(), [ERASURE]).get(ERASURE, 0),
+                    topic_no=self._names.known(Statements.of(session), [ERASURE]).get(ERASURE, 0),
                 ),
             )
 
@@ -267,7 +268,7 @@ class ConsentStore:
                 session,
                 controller_no=stand.controller_no,
                 topic=topic,
-                topic_no=self._names.known(session.connection(), [topic]).get(topic, 0),
+                topic_no=self._names.known(Statements.of(session), [topic]).get(topic, 0),
                 position=stand.at(position),
             )
 
@@ -275,9 +276,9 @@ class ConsentStore:
         """What has changed in a controller's customers, and in their facts on some topics, after a position."""
         with self._database.reading(controller=controller) as session:
             stand = read_stand(session, controller)
-            connection = session.connection()
-            touched = feeds.touched_after(connection, controller_no=stand.controller_no, after=stand.at(position))
-            numbers = self._names.known(connection, topics)
+            statements = Statements.of(session)
+            touched = feeds.touched_after(statements, controller_no=stand.controller_no, after=stand.at(position))
+            numbers = self._names.known(statements, topics)
             return Changes(
                 position=stand.position,
                 last=stand.customers,
@@ -298,12 +299,12 @@ class ConsentStore:
     def notice_numbers(self, references: Iterable[str]) -> frozenset[int]:
         """The numbers under which facts name these notices; a notice that no fact names has none."""
         with self._database.reading() as session:
-            return frozenset(self._names.known(session.connection(), references).values())
+            return frozenset(self._names.known(Statements.of(session), references).values())
 
     def notice_names(self, numbers: Iterable[int]) -> tuple[str, ...]:
         """The notices behind numbers, sorted."""
         with self._database.reading() as session:
-            return tuple(sorted(self._names.names(session.connection(), numbers, added={}).values()))
+            return tuple(sorted(self._names.names(Statements.of(session), numbers, added={}).values()))
 
     def _number(self, session: Session, stand: Stand, customer: str) -> int | None:
         pseudonym = bytes.fromhex(customer)

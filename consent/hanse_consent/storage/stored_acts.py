@@ -4,10 +4,10 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection
 
 from hanse_consent.domain.acts import Age, SeparateConsent, SeparateMatter
 from hanse_consent.domain.moments import from_day_number, from_microseconds
+from hanse_consent.storage.statements import Statements
 
 _SELECT = """
 SELECT act.position, act.recorded_us, act.registry_version, act.customer_no, customer.pseudonym, act.kind, act.said_us,
@@ -100,20 +100,17 @@ class StoredAct(msgspec.Struct, frozen=True, gc=False):
         return Age(adult=bool(self.adult), born_on=from_day_number(self.born_on) if self.born_on is not None else None)
 
 
-def acts_of_customer(connection: Connection, *, controller_no: int, customer_no: int) -> tuple[StoredAct, ...]:
+def acts_of_customer(statements: Statements, *, controller_no: int, customer_no: int) -> tuple[StoredAct, ...]:
     """All acts of one customer, by position."""
     where = "WHERE act.controller_no = %s AND act.customer_no = %s ORDER BY act.position"
-    return _acts(connection, where, (controller_no, customer_no))
+    return _acts(statements, where, (controller_no, customer_no))
 
 
-def acts_after(connection: Connection, *, controller_no: int, position: int, limit: int) -> tuple[StoredAct, ...]:
+def acts_after(statements: Statements, *, controller_no: int, position: int, limit: int) -> tuple[StoredAct, ...]:
     """At most ``limit`` acts of a controller that follow a position, in order."""
     where = "WHERE act.controller_no = %s AND act.position > %s ORDER BY act.position LIMIT %s"
-    return _acts(connection, where, (controller_no, position, limit))
+    return _acts(statements, where, (controller_no, position, limit))
 
 
-def _acts(connection: Connection, where: str, values: tuple[Any, ...]) -> tuple[StoredAct, ...]:
-    statement = _SELECT + where
-    if connection.dialect.name == "sqlite":
-        statement = statement.replace("%s", "?")
-    return tuple(StoredAct(*row) for row in connection.exec_driver_sql(statement, values))
+def _acts(statements: Statements, where: str, values: tuple[Any, ...]) -> tuple[StoredAct, ...]:
+    return tuple(StoredAct(*row) for row in statements.rows(_SELECT + where, values))

@@ -14,7 +14,7 @@ import psycopg
 import pytest
 from pwdlib import PasswordHash
 from pwdlib.hashers.argon2 import Argon2Hasher
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Engine
 from sqlalchemy.engine import URL
 from sqlmodel import Session, SQLModel, create_engine
 
@@ -25,6 +25,7 @@ from hanse_consent.access.passwords import Passwords
 from hanse_consent.access.rate_limits import AccessLimits
 from hanse_consent.access.sessions import SessionLifetime, Sessions
 from hanse_consent.access.sign_in import SignIns
+from hanse_consent.storage.statements import Statements
 
 NOON = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
 QUICK_HASHER = PasswordHash((Argon2Hasher(time_cost=1, memory_cost=64, parallelism=1),))
@@ -67,10 +68,9 @@ class PlainTransactions:
         return self._any()
 
     @contextmanager
-    def plain_writing(self, *, controller: str) -> Iterator[Connection]:
-        with self._engine.connect() as connection:
-            yield connection
-            connection.commit()
+    def plain_writing(self, *, controller: str) -> Iterator[Statements]:
+        with self._any() as session:
+            yield Statements.of(session)
 
     def writing_across_controllers(self) -> AbstractContextManager[Session]:
         return self._any()

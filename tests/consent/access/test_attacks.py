@@ -252,7 +252,7 @@ def test_guessing_passwords_is_limited_and_hurts_nobody_else(visitor) -> None:
     answers = [visitor.sign_in(name="otto", password=f"guess number {n}") for n in range(30)]
     codes = [answer.json()["code"] for answer in answers]
     assert codes == ["CREDENTIALS_INVALID"] * 5 + ["RATE_LIMITED"] * 25
-    assert int(answers[-1].headers["retry-after"]) >= 6
+    assert 1 <= int(answers[-1].headers["retry-after"]) <= 6
     assert code(visitor.sign_in(name="otto")) == (429, "RATE_LIMITED")
     assert time.monotonic() - started < 20
     # From the same address: open sessions and signed requests go on.

@@ -131,9 +131,9 @@ def fill(database: Database, asked: Sequence[Asked]) -> None:
                 name = controller_no.to_bytes(8, "big") + number.to_bytes(8, "big")
                 link = (None, None, 1, 1) if is_erased(facts) else (name, bytes(32), 1, None)
                 people.append((controller_no, number, *link))
-        insert_rows(session.connection(), Customer, people)
+        insert_rows(session, Customer, people)
         insert_rows(
-            session.connection(),
+            session,
             FactRow,
             sorted(
                 row(controller_no, names[topic], number, fact, names)

@@ -130,14 +130,14 @@ def build(database: Database, store: ConsentStore, seed: int) -> World:
         session.add_all(NumberedName(number=number, name=name) for name, number in numbers.items())
         session.flush()
         insert_rows(
-            session.connection(),
+            session,
             Customer,
             [
                 (1, number, None if number in erased else number.to_bytes(16, "big"), None, since, erased.get(number))
                 for number, since in known.items()
             ],
         )
-        insert_rows(session.connection(), FactRow, sorted(rows))
+        insert_rows(session, FactRow, sorted(rows))
     return World(store=store, known={n: since for n, since in known.items() if n not in erased}, history=history)
 
 
