@@ -7,6 +7,7 @@ that a signature on one kind of message is never valid for another.
 import base64
 import hashlib
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -22,6 +23,11 @@ _TEXT_PREFIX = "hanse-ed25519:"
 def _to_sign(context: str, message: bytes) -> bytes:
     head = context.encode()
     return b"hanse/v1\x00" + len(head).to_bytes(2, "big") + head + message
+
+
+@lru_cache(maxsize=1024)
+def _loaded(raw: bytes) -> Ed25519PublicKey:
+    return Ed25519PublicKey.from_public_bytes(raw)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,7 +79,7 @@ class PublicKey:
             SignatureInvalidError: If the signature is not this key's over this context and message.
         """
         try:
-            Ed25519PublicKey.from_public_bytes(self.raw).verify(signature, _to_sign(context, message))
+            _loaded(self.raw).verify(signature, _to_sign(context, message))
         except InvalidSignature as error:
             raise SignatureInvalidError(
                 f"The signature on a {context} does not match.",

@@ -1,6 +1,7 @@
 """Signed HTTP requests: every part is bound, the clock counts, and broken headers are one clear refusal."""
 
 import base64
+import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 
@@ -8,8 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hanse_privacy.canonical import canonical_bytes
 from hanse_privacy.errors import SignatureInvalidError
 from hanse_privacy.identity import PublicKey, SigningKey
+from hanse_privacy.protocol import signed_request
 from hanse_privacy.protocol.signed_request import (
     TIME_TOLERANCE,
     HttpRequest,
@@ -147,3 +150,12 @@ def test_a_request_signature_is_none_of_a_document() -> None:
     for context in ("cohort-request/1", "run-proposal/1", "instruction/1"):
         with pytest.raises(SignatureInvalidError):
             KEY.public.verify(context=context, message=b"{}", signature=signature)
+
+
+@given(st.text(st.characters(codec="utf-8")), st.text(st.characters(codec="utf-8")), st.binary(max_size=40))
+def test_what_is_signed_is_canonical_json(path: str, nonce: str, body: bytes) -> None:
+    request = HttpRequest(method="post", path=path, body=body)
+    receiver = SigningKey.generate().public
+    signed = signed_request._message(request, party="shop", receiver=receiver, sent_at="2026-05-04", nonce=nonce)
+    assert signed == canonical_bytes(json.loads(signed))
+    assert json.loads(signed)["path"] == path

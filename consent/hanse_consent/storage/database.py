@@ -36,6 +36,8 @@ _SQLITE_PRAGMAS = (
 )
 # Durable whatever the server's default; compiling a plan to machine code costs more than it saves here.
 _POSTGRESQL_OPTIONS = "-c synchronous_commit=on -c jit=off -c work_mem=64MB -c timezone=UTC"
+_SCOPE_KEPT = "SELECT set_config('hanse.controller', %s, false), set_config('hanse.across', '', false)"
+_SCOPED_TO = "hanse.scoped_to"
 _SCOPE = "SELECT set_config('hanse.controller', %s, true), set_config('hanse.across', %s, true)"
 
 
@@ -70,6 +72,7 @@ class Database:
             self._writer = _postgresql_engine(self.location)
             # Repeatable read: everything read in one transaction is of one moment.
             self._reader = self._writer.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+            self._plain = _postgresql_engine(self.location, alone=True)
         with _reported(self.location.name):
             if self.location.is_file:
                 bring_up_to_date(self._writer)
@@ -97,6 +100,8 @@ class Database:
     def reading(self, *, controller: str | None = None) -> Iterator[Session]:
         """A read transaction: everything read inside is of one moment.
 
+        It ends with a commit, because at a rollback PostgreSQL's driver forgets every statement that it has prepared.
+
         Args:
             controller: Whose rows it may see; without one, only what belongs to no controller.
 
@@ -105,6 +110,7 @@ class Database:
         """
         with self._transaction(self._reader, controller=controller or "", across="") as session:
             yield session
+            session.commit()
 
     @contextmanager
     def writing_across_controllers(self) -> Iterator[Session]:
@@ -118,6 +124,7 @@ class Database:
         """As :meth:`reading`, for the service's own duties over all controllers."""
         with self._transaction(self._reader, controller="", across="on") as session:
             yield session
+            session.commit()
 
     @contextmanager
     def reading_side_by_side(self, *, controller: str, count: int) -> Iterator[tuple[Session, ...]]:
@@ -145,45 +152,60 @@ class Database:
 
     @contextmanager
     def plain_reading(self, *, controller: str | None = None) -> Iterator[Statements]:
-        """As :meth:`reading`, for statements that are written as text."""
-        with self._plain_transaction(self._reader, controller=controller, is_read_only=True) as statements:
-            yield statements
+        """For queries written as text: each sees a moment of its own, and the rows of one controller.
 
-    @contextmanager
-    def plain_writing(self, *, controller: str | None = None) -> Iterator[Statements]:
-        """As :meth:`writing`, for statements that are written as text."""
-        with self._plain_transaction(self._writer, controller=controller, is_read_only=False) as statements:
-            yield statements
+        Args:
+            controller: Whose rows they may see; without one, only what belongs to no controller.
 
-    @contextmanager
-    def _plain_transaction(self, engine: Engine, *, controller: str | None, is_read_only: bool) -> Iterator[Statements]:
-        with _reported(self.location.name), closing(engine.raw_connection()) as pooled:
-            driver: Any = pooled.driver_connection
-            if self.location.is_file:
-                driver.execute("BEGIN" if is_read_only else "BEGIN IMMEDIATE")
-            elif is_read_only:
-                driver.isolation_level, driver.read_only = psycopg.IsolationLevel.REPEATABLE_READ, True
-            try:
-                statements = Statements(driver)
-                if not self.location.is_file:
-                    statements.rows(_SCOPE, (controller or "", ""))
+        Raises:
+            StoreUnavailableError: If the store cannot be read.
+        """
+        if not self.location.is_file:
+            with self._served(controller or "") as statements:
                 yield statements
-                if not is_read_only:
-                    driver.commit()
-            finally:
-                if self.location.is_file:
-                    driver.rollback()
-                elif driver.broken:
-                    pooled.invalidate()
-                else:
-                    driver.rollback()
-                    driver.isolation_level = driver.read_only = None
+            return
+        with _reported(self.location.name), closing(self._reader.raw_connection()) as pooled:
+            yield Statements.on(pooled)
+
+    @contextmanager
+    def plain_writing(self, *, controller: str) -> Iterator[Statements]:
+        """For one insertion written as text, durable once the context ends.
+
+        Args:
+            controller: Whose rows it may write.
+
+        Raises:
+            StoreUnavailableError: If it is not written.
+        """
+        if not self.location.is_file:
+            with self._served(controller) as statements:
+                yield statements
+            return
+        with _reported(self.location.name), closing(self._writer.raw_connection()) as pooled:
+            statements = Statements.on(pooled)
+            with statements.transaction():
+                yield statements
+
+    @contextmanager
+    def _served(self, controller: str) -> Iterator[Statements]:
+        # No transaction around a statement, and the controller is told only where it is another than the last one's:
+        # three exchanges with the server less. Such connections serve nothing else, and none outlives an error.
+        with _reported(self.location.name), closing(self._plain.raw_connection()) as pooled:
+            statements = Statements.on(pooled)
+            try:
+                if pooled.info.get(_SCOPED_TO) != controller:
+                    statements.rows(_SCOPE_KEPT, (controller,))
+                    pooled.info[_SCOPED_TO] = controller
+                yield statements
+            except BaseException:
+                pooled.invalidate()
+                raise
 
     @contextmanager
     def _transaction(
         self, engine: Engine, *, controller: str, across: str, snapshot: str | None = None
     ) -> Iterator[Session]:
-        with _reported(self.location.name), Session(engine) as session:
+        with _reported(self.location.name), Session(engine, expire_on_commit=False) as session:
             if snapshot is not None:
                 session.connection().exec_driver_sql(f"SET TRANSACTION SNAPSHOT '{snapshot}'")
             if not self.location.is_file:
@@ -206,6 +228,8 @@ class Database:
         """Let go of the file or the server."""
         self._reader.dispose()
         self._writer.dispose()
+        if not self.location.is_file:
+            self._plain.dispose()
 
 
 def _touch(path: Path) -> None:
@@ -241,10 +265,18 @@ def _sqlite_engine(location: DatabaseLocation, *, begin: str, connections: int) 
     return engine
 
 
-def _postgresql_engine(location: DatabaseLocation) -> Engine:
+def _postgresql_engine(location: DatabaseLocation, *, alone: bool = False) -> Engine:
+    """Connections to a server.
+
+    Args:
+        location: Where it is.
+        alone: Whether each statement is a transaction of its own.
+    """
     engine = create_engine(
         location.url,
         hide_parameters=True,
+        isolation_level="AUTOCOMMIT" if alone else "READ COMMITTED",
+        pool_reset_on_return=None if alone else "rollback",
         pool_size=_READERS,
         max_overflow=0,
         pool_timeout=_WAIT_S,

@@ -1,8 +1,8 @@
-"""One customer's facts: what every single check reads, hence two statements as text."""
+"""One customer's facts: what every single check reads, hence one statement as text."""
 
 from dataclasses import dataclass
 
-from hanse_consent.decisions.facts import NOBODY_KNOWN, CustomerFacts
+from hanse_consent.decisions.facts import CustomerFacts
 from hanse_consent.storage.bulk import table_of
 from hanse_consent.storage.names import NameNumbers
 from hanse_consent.storage.standing_facts import facts_in
@@ -10,26 +10,32 @@ from hanse_consent.storage.stands import Stand
 from hanse_consent.storage.statements import Statements
 from hanse_consent.storage.tables import FactRow
 
-_COLUMNS = ", ".join(f"fact.{column.name}" for column in table_of(FactRow).columns)
-# From a single row, so that there is an answer also where nothing is recorded.
-_HEAD = """
-SELECT (SELECT max(version) FROM registry_document), stand.controller_no, stand.position, stand.customers, stand.erased,
-       customer.customer_no
+_COLUMNS = [column.name for column in table_of(FactRow).columns]
+_FACT = ", ".join(f"fact.{name}" for name in _COLUMNS)
+# From a single row, so that there is an answer also where nothing is recorded. It stands in the facts' columns.
+_HEAD = f"""
+SELECT 0 AS is_fact, stand.controller_no, (SELECT max(version) FROM registry_document), customer.customer_no,
+       stand.position, {", ".join(["NULL"] * (len(_COLUMNS) - 4))}
 FROM (SELECT 1 AS one) AS always
 LEFT JOIN controller_stand AS stand ON stand.controller = %s
 LEFT JOIN customer ON customer.controller_no = stand.controller_no AND customer.pseudonym = %s
+"""  # noqa: S608 - no values
+_OF_THE_CUSTOMER = "stand.controller = %s AND customer.controller_no = stand.controller_no AND customer.pseudonym = %s"
+_IN_FORCE = """
+fact.controller_no = stand.controller_no AND fact.topic_no = name.number AND fact.customer_no = customer.customer_no
+AND fact.until > coalesce(%s, stand.position) AND fact.since <= coalesce(%s, stand.position)
 """
-_IN_FORCE = "fact.controller_no = %s AND fact.customer_no = %s AND fact.until > %s AND fact.since <= %s"
 # By way of all names, so that the primary key is used. SQLite joins in the order written; PostgreSQL believes that
 # going through the key for one customer is cheap, unless each look-up is one of its own. At most one row is in force.
-_FACTS_SQLITE = (
-    f"SELECT {_COLUMNS} FROM numbered_name AS name CROSS JOIN fact "  # noqa: S608 - the table's own columns
-    f"WHERE fact.topic_no = name.number AND {_IN_FORCE}"
-)
-_FACTS_POSTGRESQL = (
-    f"SELECT fact.* FROM numbered_name AS name CROSS JOIN LATERAL (SELECT {_COLUMNS} FROM fact "  # noqa: S608 - the same
-    f"WHERE fact.topic_no = name.number AND {_IN_FORCE} LIMIT 1) AS fact"
-)
+_SQLITE = f"""{_HEAD} UNION ALL
+SELECT 1, {_FACT} FROM controller_stand AS stand CROSS JOIN customer CROSS JOIN numbered_name AS name CROSS JOIN fact
+WHERE {_OF_THE_CUSTOMER} AND {_IN_FORCE}
+"""  # noqa: S608 - no values
+_POSTGRESQL = f"""{_HEAD} UNION ALL
+SELECT 1, {_FACT} FROM controller_stand AS stand CROSS JOIN customer CROSS JOIN numbered_name AS name
+CROSS JOIN LATERAL (SELECT * FROM fact WHERE {_IN_FORCE} LIMIT 1) AS fact
+WHERE {_OF_THE_CUSTOMER}
+""".replace("coalesce(%s,", "coalesce(%s::bigint,")  # noqa: S608 - no values
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,13 +61,15 @@ def known_facts(
     Raises:
         PositionUnknownError: If the controller never reached that position.
     """
-    version, controller_no, last, customers, erased, number = statements.rows(_HEAD, (controller, pseudonym))[0]
-    stand = Stand(controller_no=controller_no or 0, position=last or 0, customers=customers or 0, erased=erased or 0)
+    who = (controller, pseudonym)
+    if statements.is_sqlite:
+        head, *found = statements.rows(_SQLITE, (*who, *who, position, position))
+    else:
+        head, *found = statements.rows(_POSTGRESQL, (*who, position, position, *who))
+    _, controller_no, version, _, last, *_ = head
+    stand = Stand(controller_no=controller_no or 0, position=last or 0, customers=0, erased=0)
     at = stand.at(position)
-    if number is None:
-        return KnownFacts(facts=NOBODY_KNOWN, position=at, registry_version=version or 0)
-    query = _FACTS_SQLITE if statements.is_sqlite else _FACTS_POSTGRESQL
-    facts = facts_in(statements, statements.rows(query, (controller_no, number, at, at)), names, {})
+    facts = facts_in(statements, [row[1:] for row in found], names, {})
     topics = names.names(statements, (topic for topic, _ in facts), added={})
     return KnownFacts(
         facts=CustomerFacts(by_topic={topics[topic]: fact for (topic, _), fact in facts.items()}),

@@ -4,17 +4,19 @@ A mapped session costs more than the statements in it. Whoever writes text names
 """
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Self
 
 import psycopg
+from sqlalchemy import PoolProxiedConnection
 from sqlmodel import Session, SQLModel
 
 from hanse_consent.storage.bulk import insertion
 
 
 class Statements:
-    """Runs text on a driver's connection, inside a transaction that somebody else begins and ends.
+    """Runs text on a driver's connection.
 
     Args:
         connection: The driver's.
@@ -26,10 +28,25 @@ class Statements:
         """Whether the engine is SQLite; PostgreSQL otherwise."""
 
     @classmethod
-    def of(cls, session: Session) -> Self:
-        """Those of a session's transaction."""
-        driver: Any = session.connection().connection.driver_connection
+    def on(cls, pooled: PoolProxiedConnection) -> Self:
+        """On a connection of a pool."""
+        driver: Any = pooled.driver_connection
         return cls(driver)
+
+    @classmethod
+    def of(cls, session: Session) -> Self:
+        """Inside a session's transaction."""
+        return cls.on(session.connection().connection)
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """On SQLite: hold the write lock, and commit at the end or roll back on any error."""
+        self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self._connection.commit()
+        finally:
+            self._connection.rollback()
 
     def rows(self, statement: str, values: Sequence[Any] = ()) -> list[Any]:
         """Run a query and fetch all its rows.

@@ -12,12 +12,12 @@ travels in no header: each side uses the key that it knows, and what was signed 
 import base64
 import binascii
 import hashlib
+import json
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from hanse_privacy.canonical import canonical_bytes
 from hanse_privacy.errors import SignatureInvalidError
 from hanse_privacy.identity import PublicKey, SigningKey
 
@@ -49,17 +49,17 @@ class RequestClaim:
 
 
 def _message(request: HttpRequest, *, party: str, receiver: PublicKey, sent_at: str, nonce: str) -> bytes:
-    return canonical_bytes(
-        {
-            "body_sha256": hashlib.sha256(request.body).hexdigest(),
-            "method": request.method.upper(),
-            "nonce": nonce,
-            "party": party,
-            "path": request.path,
-            "receiver": receiver.text,
-            "time": sent_at,
-        }
-    )
+    fields = {
+        "body_sha256": hashlib.sha256(request.body).hexdigest(),
+        "method": request.method.upper(),
+        "nonce": nonce,
+        "party": party,
+        "path": request.path,
+        "receiver": receiver.text,
+        "time": sent_at,
+    }
+    # Of texts alone this is RFC 8785, and quick: a service verifies hundreds a second.
+    return json.dumps(fields, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
 
 
 def sign_request(
