@@ -16,16 +16,21 @@ from enum import StrEnum
 from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
-from sqlmodel import col, select
+from sqlalchemy import CompoundSelect, LargeBinary, func, literal, text
+from sqlalchemy import select as sql_select
+from sqlmodel import Session, col, select
 
 from hanse_consent.access.errors import LookUpNotRecordedError
 from hanse_consent.access.tables import LookUpRow
 from hanse_consent.access.transactions import Transactions
 from hanse_consent.domain.moments import Moment, from_microseconds, to_microseconds
+from hanse_consent.storage.bulk import table_of
 from hanse_privacy.protocol.vocabulary import PartyName, Pseudonym
 from hanse_privacy.validation import require
 
 MAX_LOOK_UPS_PER_PAGE = 500
+DIGEST_BYTES = 16
+"""Of a person; so many that no two of them are ever the same."""
 
 _FAULTS = logging.getLogger("hanse_consent.faults")
 _PSEUDONYM = re.compile(r"[0-9a-f]{32}")
@@ -92,8 +97,11 @@ class LookUpRecord(BaseModel):
     actor_kind: ActorKind
     actor: str
     kind: LookUpKind
-    person: str
-    """The same for look-ups of the same person at this controller; 16 characters, meaning nothing elsewhere."""
+    people: int
+    """How many were looked at together."""
+    person: str | None
+    """The same for look-ups of the same person at this controller; 16 characters, meaning nothing elsewhere. None of
+    many."""
     reason: str
 
 
@@ -117,8 +125,8 @@ class LookUpKey:
         require(len(self.raw) == 32, name="the length of raw", value=len(self.raw), bound="32 bytes")
 
     def digest(self, *, controller: str, customer: str) -> bytes:
-        """The keyed hash of one controller's customer: HMAC-SHA256 (RFC 2104), 32 bytes."""
-        return hmac.digest(self.raw, f"look-up/1\n{controller}\n{customer}".encode(), hashlib.sha256)
+        """The keyed hash of one controller's customer: the first 16 bytes of HMAC-SHA256 (RFC 2104, 5)."""
+        return hmac.digest(self.raw, f"look-up/1\n{controller}\n{customer}".encode(), hashlib.sha256)[:DIGEST_BYTES]
 
 
 @dataclass
@@ -194,10 +202,10 @@ class LookUpLog:
             query = query.where(col(LookUpRow.number) < before)
         if actor is not None:
             query = query.where(col(LookUpRow.actor) == actor)
-        if customer is not None:
-            digest = self._key.digest(controller=controller, customer=customer)
-            query = query.where(col(LookUpRow.person_digest) == digest)
         with self._transactions.reading(controller=controller) as session:
+            if customer is not None:
+                digest = self._key.digest(controller=controller, customer=customer)
+                query = query.where(col(LookUpRow.number).in_(_about(session, controller=controller, digest=digest)))
             rows = session.exec(query.order_by(col(LookUpRow.number).desc()).limit(limit + 1)).all()
             records = tuple(_record(row) for row in rows[:limit])
         return LookUpPage(look_ups=records, next_before=records[-1].number if len(rows) > limit else None)
@@ -211,7 +219,7 @@ class LookUpLog:
             by_controller.setdefault(waiting.look_up.controller, []).append(waiting)
         at_us = to_microseconds(self._now())
         for controller, group in by_controller.items():
-            rows = [row for waiting in group for row in self._rows(waiting.look_up, at_us=at_us)]
+            rows = [self._row(waiting.look_up, at_us=at_us) for waiting in group]
             try:
                 with self._transactions.plain_writing(controller=controller) as statements:
                     statements.insert(LookUpRow, rows, left_out="number")
@@ -221,22 +229,33 @@ class LookUpLog:
                 for waiting in group:
                     waiting.recorded = True
 
-    def _rows(self, look_up: LookUp, *, at_us: int) -> list[tuple[object, ...]]:
+    def _row(self, look_up: LookUp, *, at_us: int) -> tuple[object, ...]:
         """In the order of the table's columns, without the number, which the database gives."""
-        controller = look_up.controller
-        actor_kind, kind = look_up.actor_kind.value, look_up.kind.value
-        return [
-            (
-                controller,
-                actor_kind,
-                look_up.actor,
-                kind,
-                self._key.digest(controller=controller, customer=customer),
-                look_up.reason,
-                at_us,
-            )
-            for customer in look_up.customers
-        ]
+        controller, digest = look_up.controller, self._key.digest
+        return (
+            controller,
+            look_up.actor_kind.value,
+            look_up.actor,
+            look_up.kind.value,
+            len(look_up.customers),
+            b"".join([digest(controller=controller, customer=customer) for customer in look_up.customers]),
+            look_up.reason,
+            at_us,
+        )
+
+
+def _about(session: Session, *, controller: str, digest: bytes) -> CompoundSelect[tuple[int]]:
+    """Numbers of the look-ups of one person: of that person alone by an index, of many by looking into each."""
+    table = table_of(LookUpRow)
+    one = sql_select(table.c.number).where(
+        table.c.controller == controller, table.c.people == text("1"), table.c.persons == digest
+    )
+    if session.get_bind().dialect.name == "sqlite":
+        place = func.instr(table.c.persons, digest)
+    else:
+        place = func.position(literal(digest, LargeBinary).op("IN")(table.c.persons))
+    many = sql_select(table.c.number).where(table.c.controller == controller, table.c.people > text("1"), place > 0)
+    return one.union_all(many)
 
 
 def _record(row: LookUpRow) -> LookUpRecord:
@@ -248,6 +267,7 @@ def _record(row: LookUpRow) -> LookUpRecord:
         actor_kind=ActorKind(row.actor_kind),
         actor=row.actor,
         kind=LookUpKind(row.kind),
-        person=row.person_digest[:8].hex(),
+        people=row.people,
+        person=row.persons[:8].hex() if row.people == 1 else None,
         reason=row.reason,
     )

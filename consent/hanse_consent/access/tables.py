@@ -3,7 +3,7 @@
 No column holds a password, a token or a pseudonym: only hashes of them.
 """
 
-from sqlalchemy import BigInteger, Index, Integer, LargeBinary
+from sqlalchemy import BigInteger, Index, Integer, LargeBinary, text
 from sqlmodel import Field, SQLModel
 
 # SQLite numbers rows by itself only in a column of type INTEGER.
@@ -71,12 +71,29 @@ class AccessEventRow(SQLModel, table=True):
 
 
 class LookUpRow(SQLModel, table=True):
-    """A look-up of one person. Never changed."""
+    """A look-up of one person, or of many at once. Never changed.
+
+    Many are one row: a row of its own in an index for each would cost more than their answers.
+    """
 
     __tablename__ = "access_look_up"
     __table_args__ = (
-        Index("access_look_up_by_person", "controller", "person_digest", "number"),
         Index("access_look_up_by_controller", "controller", "number"),
+        Index(
+            "access_look_up_of_one",
+            "controller",
+            "persons",
+            "number",
+            sqlite_where=text("people = 1"),
+            postgresql_where=text("people = 1"),
+        ),
+        Index(
+            "access_look_up_of_many",
+            "controller",
+            "number",
+            sqlite_where=text("people > 1"),
+            postgresql_where=text("people > 1"),
+        ),
     )
 
     number: int | None = Field(default=None, primary_key=True, sa_type=_RowNumber)
@@ -84,8 +101,9 @@ class LookUpRow(SQLModel, table=True):
     actor_kind: str
     actor: str
     kind: str
-    person_digest: bytes = Field(sa_type=LargeBinary)
-    """Keyed hash of the pseudonym."""
+    people: int
+    persons: bytes = Field(sa_type=LargeBinary)
+    """For each person 16 bytes of a keyed hash of the pseudonym, one after the other."""
     reason: str
     at_us: int = Field(sa_type=BigInteger)
 

@@ -114,13 +114,14 @@ def create_service(parts: ServiceParts, metrics: ServiceMetrics) -> FastAPI:
         redirect_slashes=False,
         responses=PROBLEMS,
     )
+    # Addresses are tried in this order: the busiest first.
+    service.include_router(
+        decision_routes(callers=doors.callers, service=decisions, look_ups=doors.look_ups, metrics=metrics)
+    )
     service.include_router(
         reading_routes(parts.configuration.name, store=parts.store, packs=parts.packs, now=parts.now)
     )
     service.include_router(act_routes(callers=doors.callers, store=parts.store, metrics=metrics))
-    service.include_router(
-        decision_routes(callers=doors.callers, service=decisions, look_ups=doors.look_ups, metrics=metrics)
-    )
     service.include_router(customer_routes(callers=doors.callers, records=_records(parts), look_ups=doors.look_ups))
     service.include_router(access_router(doors.access))
     service.include_router(

@@ -1,6 +1,7 @@
 """What is asked about customers over HTTP, and what is answered."""
 
 from datetime import datetime
+from functools import lru_cache
 from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -105,7 +106,7 @@ class CheckAnswer(_Body):
         return cls(
             permitted=decision.permitted,
             reasons=tuple(map(ReasonAnswer.of, decision.reasons)),
-            obligations=tuple(map(ObligationAnswer.of, decision.obligations)),
+            obligations=_obligations(decision.obligations),
             decided_for=decided_for,
             position=decision.position,
             registry_version=decision.registry_version,
@@ -142,3 +143,9 @@ class BulkAnswer(_Body):
             registry_version=bulk.plan.registry_version,
             pack_versions=dict(bulk.plan.pack_versions),
         )
+
+
+@lru_cache(maxsize=256)
+def _obligations(due: tuple[plan.Obligation, ...]) -> tuple[ObligationAnswer, ...]:
+    # The same for every customer of a question: made once.
+    return tuple(map(ObligationAnswer.of, due))

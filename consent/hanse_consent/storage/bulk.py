@@ -6,6 +6,7 @@ Look-ups there probe the index once per key, whatever the planner believes of a 
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import islice
 from typing import Any, TypeVar
 
@@ -47,14 +48,19 @@ def insertion(
         is_sqlite: Which engine.
         left_out: A column that the database fills in by itself.
     """
+    statement = _insert_into(model, is_sqlite, left_out)
+    return Insertion(statement=statement, values=list(map(tuple, rows)) if is_sqlite else _arrays(rows))
+
+
+@cache
+def _insert_into(model: type[SQLModel], is_sqlite: bool, left_out: str) -> str:  # noqa: FBT001 - positions are the key
     table = table_of(model)
     columns = [column for column in table.columns if column.name != left_out]
     names = ", ".join(f'"{column.name}"' for column in columns)
     into = f'INSERT INTO "{table.name}" ({names})'
     if is_sqlite:
-        marks = ", ".join("?" * len(columns))
-        return Insertion(statement=f"{into} VALUES ({marks})", values=[tuple(row) for row in rows])
-    return Insertion(statement=f"{into} SELECT * FROM {_unnest(columns)}", values=_arrays(rows))  # noqa: S608 - own types
+        return f"{into} VALUES ({', '.join('?' * len(columns))})"
+    return f"{into} SELECT * FROM {_unnest(columns)}"  # noqa: S608 - the model's own types
 
 
 def insert_rows(session: Session, model: type[SQLModel], rows: Sequence[Sequence[Any]]) -> None:
@@ -116,7 +122,7 @@ def look_up(
             # Texts of few lengths: the engine has them prepared. The last value again fills what is left.
             places = next(size for size in _PLACES if size >= len(some))
             filled = (*fixed.values(), *some, *(some[-1:] * (places - len(some))))
-            yield from connection.exec_driver_sql(f"{head} IN ({', '.join('?' * places)})", filled)
+            yield from connection.exec_driver_sql(f"{head} IN ({', '.join('?' * places)})", filled).all()
         return
     conditions_text = " AND ".join(f'"{column.name}" = %s' for column in fixed)
     statement = (
@@ -125,7 +131,7 @@ def look_up(
         "AS found"
     )
     for some in batched(values):
-        yield from connection.exec_driver_sql(statement, (_array(some), *fixed.values()))
+        yield from connection.exec_driver_sql(statement, (_array(some), *fixed.values())).all()
 
 
 def batched(values: Iterable[_Value]) -> Iterator[list[_Value]]:

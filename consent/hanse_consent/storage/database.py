@@ -62,8 +62,9 @@ class Database:
 
     def __init__(self, location: DatabaseLocation | Path) -> None:
         self.location = DatabaseLocation.of_file(location) if isinstance(location, Path) else location
+        self._name, self._is_file = self.location.name, self.location.is_file
         self._side_by_side = threading.BoundedSemaphore(_READERS // 4)
-        if self.location.is_file:
+        if self._is_file:
             _touch(self.location.path)
             # One writing connection: writers of this process queue here instead of meeting a locked file.
             self._writer = _sqlite_engine(self.location, begin="BEGIN IMMEDIATE", connections=1)
@@ -73,8 +74,8 @@ class Database:
             # Repeatable read: everything read in one transaction is of one moment.
             self._reader = self._writer.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
             self._plain = _postgresql_engine(self.location, alone=True)
-        with _reported(self.location.name):
-            if self.location.is_file:
+        with _reported(self._name):
+            if self._is_file:
                 bring_up_to_date(self._writer)
             else:
                 require_newest(self._writer)
@@ -140,7 +141,7 @@ class Database:
         with self._side_by_side, ExitStack() as stack:
             first = stack.enter_context(self.reading(controller=controller))
             snapshot = None
-            if not self.location.is_file:
+            if not self._is_file:
                 snapshot = str(first.connection().exec_driver_sql("SELECT pg_export_snapshot()").scalar_one())
             others = [
                 stack.enter_context(
@@ -160,11 +161,11 @@ class Database:
         Raises:
             StoreUnavailableError: If the store cannot be read.
         """
-        if not self.location.is_file:
+        if not self._is_file:
             with self._served(controller or "") as statements:
                 yield statements
             return
-        with _reported(self.location.name), closing(self._reader.raw_connection()) as pooled:
+        with _reported(self._name), closing(self._reader.raw_connection()) as pooled:
             yield Statements.on(pooled)
 
     @contextmanager
@@ -177,11 +178,11 @@ class Database:
         Raises:
             StoreUnavailableError: If it is not written.
         """
-        if not self.location.is_file:
+        if not self._is_file:
             with self._served(controller) as statements:
                 yield statements
             return
-        with _reported(self.location.name), closing(self._writer.raw_connection()) as pooled:
+        with _reported(self._name), closing(self._writer.raw_connection()) as pooled:
             statements = Statements.on(pooled)
             with statements.transaction():
                 yield statements
@@ -190,7 +191,7 @@ class Database:
     def _served(self, controller: str) -> Iterator[Statements]:
         # No transaction around a statement, and the controller is told only where it is another than the last one's:
         # three exchanges with the server less. Such connections serve nothing else, and none outlives an error.
-        with _reported(self.location.name), closing(self._plain.raw_connection()) as pooled:
+        with _reported(self._name), closing(self._plain.raw_connection()) as pooled:
             statements = Statements.on(pooled)
             try:
                 if pooled.info.get(_SCOPED_TO) != controller:
@@ -205,10 +206,10 @@ class Database:
     def _transaction(
         self, engine: Engine, *, controller: str, across: str, snapshot: str | None = None
     ) -> Iterator[Session]:
-        with _reported(self.location.name), Session(engine, expire_on_commit=False) as session:
+        with _reported(self._name), Session(engine, expire_on_commit=False) as session:
             if snapshot is not None:
                 session.connection().exec_driver_sql(f"SET TRANSACTION SNAPSHOT '{snapshot}'")
-            if not self.location.is_file:
+            if not self._is_file:
                 session.connection().exec_driver_sql(_SCOPE, (controller, across))
             yield session
 
@@ -217,8 +218,8 @@ class Database:
 
         PostgreSQL keeps deleted rows until it vacuums, and in its own log and backups: see docs/postgresql.md.
         """
-        if self.location.is_file:
-            with _reported(self.location.name), self._writer.connect() as connection:
+        if self._is_file:
+            with _reported(self._name), self._writer.connect() as connection:
                 raw = connection.connection.driver_connection
                 connection.rollback()
                 if raw is not None:
@@ -228,7 +229,7 @@ class Database:
         """Let go of the file or the server."""
         self._reader.dispose()
         self._writer.dispose()
-        if not self.location.is_file:
+        if not self._is_file:
             self._plain.dispose()
 
 

@@ -38,7 +38,8 @@ def test_what_was_looked_at_is_listed_newest_first(room, clock) -> None:
     room.look_ups.record(look_up(BERT, ANNA, actor="bea"))
     room.look_ups.record(look_up(controller="boreal", actor="eve"))
     page = room.look_ups.page("aurora")
-    assert [entry.actor for entry in page.look_ups] == ["bea", "bea", "ada"]
+    assert [(entry.actor, entry.people) for entry in page.look_ups] == [("bea", 2), ("ada", 1)]
+    assert page.look_ups[0].person is None
     assert page.next_before is None
     assert page.look_ups[0].at == clock.at
     assert page.look_ups[0].reason == "asked by letter of 3 May"
@@ -50,7 +51,7 @@ def test_nobody_is_exposed_and_one_person_s_look_ups_are_found(room) -> None:
         room.look_ups.record(look_up(customer, actor=actor))
     with room.transactions.reading(controller="aurora") as session:
         for row in session.exec(select(LookUpRow)).all():
-            kept = repr(row.model_dump()) + row.person_digest.hex()
+            kept = repr(row.model_dump()) + row.persons.hex()
             assert ANNA not in kept
             assert BERT not in kept
             assert base64.b64encode(bytes.fromhex(ANNA)).decode() not in kept
@@ -58,6 +59,21 @@ def test_nobody_is_exposed_and_one_person_s_look_ups_are_found(room) -> None:
     page = room.look_ups.page("aurora")
     assert page.look_ups[0].person == page.look_ups[2].person != page.look_ups[1].person
     assert ANNA not in page.model_dump_json()
+
+
+def test_one_person_is_found_among_many(room) -> None:
+    crowd = tuple(secrets.token_hex(16) for _ in range(50))
+    room.look_ups.record(look_up(*crowd, ANNA, *crowd, actor="ada"))
+    room.look_ups.record(look_up(*crowd, actor="bea"))
+    room.look_ups.record(look_up(ANNA, actor="eve"))
+    room.look_ups.record(look_up(*crowd, ANNA, controller="boreal", actor="kim"))
+    room.look_ups.record(look_up(BERT, actor="ada"))
+    assert [entry.actor for entry in room.look_ups.page("aurora", customer=ANNA).look_ups] == ["eve", "ada"]
+    first = room.look_ups.page("aurora", customer=crowd[-1], limit=1)
+    assert [entry.actor for entry in first.look_ups] == ["bea"]
+    second = room.look_ups.page("aurora", customer=crowd[-1], limit=1, before=first.next_before)
+    assert [(entry.actor, entry.people) for entry in second.look_ups] == [("ada", 101)]
+    assert second.next_before is None
 
 
 def test_the_same_pseudonym_at_two_controllers_is_two_people() -> None:

@@ -16,7 +16,7 @@ CONTROLLERS = ("alster", "elbe")
 
 
 def look_up(controller: str, number: int) -> tuple[object, ...]:
-    return (controller, "node", "vault", "check", number.to_bytes(32, "big"), "asked by letter", number)
+    return (controller, "node", "vault", "check", 1, number.to_bytes(16, "big"), "asked by letter", number)
 
 
 @pytest.fixture

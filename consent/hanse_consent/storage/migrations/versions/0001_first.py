@@ -67,14 +67,28 @@ def upgrade() -> None:
         sa.Column("actor_kind", sa.String(), nullable=False),
         sa.Column("actor", sa.String(), nullable=False),
         sa.Column("kind", sa.String(), nullable=False),
-        sa.Column("person_digest", sa.LargeBinary(), nullable=False),
+        sa.Column("people", sa.Integer(), nullable=False),
+        sa.Column("persons", sa.LargeBinary(), nullable=False),
         sa.Column("reason", sa.String(), nullable=False),
         sa.Column("at_us", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("number"),
     )
     op.create_index("access_look_up_by_controller", "access_look_up", ["controller", "number"], unique=False)
     op.create_index(
-        "access_look_up_by_person", "access_look_up", ["controller", "person_digest", "number"], unique=False
+        "access_look_up_of_one",
+        "access_look_up",
+        ["controller", "persons", "number"],
+        unique=False,
+        sqlite_where=sa.text("people = 1"),
+        postgresql_where=sa.text("people = 1"),
+    )
+    op.create_index(
+        "access_look_up_of_many",
+        "access_look_up",
+        ["controller", "number"],
+        unique=False,
+        sqlite_where=sa.text("people > 1"),
+        postgresql_where=sa.text("people > 1"),
     )
     op.create_table(
         "access_node_suspension",
@@ -338,7 +352,8 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_access_seen_request_good_until_us"), table_name="access_seen_request")
     op.drop_table("access_seen_request")
     op.drop_table("access_node_suspension")
-    op.drop_index("access_look_up_by_person", table_name="access_look_up")
+    op.drop_index("access_look_up_of_many", table_name="access_look_up")
+    op.drop_index("access_look_up_of_one", table_name="access_look_up")
     op.drop_index("access_look_up_by_controller", table_name="access_look_up")
     op.drop_table("access_look_up")
     op.drop_table("access_event")
