@@ -18,7 +18,6 @@ from hanse_consent.storage.store import ConsentStore
 from hanse_privacy.protocol.manifest import NO_PREVIOUS, CohortRequest
 from hanse_privacy.protocol.proposal import RunProposal
 
-_RUN = "offers-1"
 _STEP: dict[str, Any] = {
     "operation": "popularity-statistics",
     "purpose": ASKED,
@@ -38,13 +37,15 @@ def checker_of(store: ConsentStore) -> ProposalChecker:
     return ProposalChecker(registry=store.registry, packs=load_shipped_packs(), approval_lasts=APPROVAL_LASTS)
 
 
-def approve_run(database: Database, store: ConsentStore, *, world: World, now: Callable[[], datetime]) -> RunProposal:
+def approve_run(
+    database: Database, store: ConsentStore, *, world: World, now: Callable[[], datetime], run: str = "offers-1"
+) -> RunProposal:
     """Submit a run that asks the world's question and let two officers of the retailer approve it.
 
     Raises:
         HanseError: If the law forbids the run.
     """
-    proposal = _proposal(world)
+    proposal = _proposal(world, run=run)
     register = RunRegister(database, now=now)
     checker = checker_of(store)
     centre = world.keys.centre
@@ -73,11 +74,11 @@ def ask_for_cohort(proposal: RunProposal, *, known: str = NO_PREVIOUS) -> Cohort
     )
 
 
-def _proposal(world: World) -> RunProposal:
+def _proposal(world: World, *, run: str) -> RunProposal:
     keys = {RETAILER: world.keys.retailer, NEIGHBOUR: world.keys.neighbour}
     return RunProposal.parse(
         {
-            "run": _RUN,
+            "run": run,
             "title": "Offers that suit",
             "data_categories": CATEGORIES,
             "recipients": [{"name": EXCHANGE, "country": "SG"}, {"name": CENTRE, "country": "DE"}],

@@ -21,7 +21,10 @@ _STRIDE = 7_919
 
 
 def measure_checks(workplace: Workplace, *, customers: int, scale: float, observations: Observations) -> dict[str, Any]:
-    """Send checks at their times, then bulk checks, each alone; latencies count from when they were due."""
+    """Send checks at their times, then bulk checks, each alone; latencies count from when they were due.
+
+    The first bulk check after a start waits until the service holds its customers in memory: a figure of its own.
+    """
     checks = max(_WARM_UP, round(CHECKS_PER_S * _CHECKS_FOR_S * min(1.0, scale * 10)))
     bulks = max(10, round(_BULKS * min(1.0, scale * 10)))
 
@@ -45,12 +48,10 @@ def measure_checks(workplace: Workplace, *, customers: int, scale: float, observ
         load("/v1/checks", [check_body(one) for one in some(0, _WARM_UP)], CHECKS_PER_S / 3)
         before = load_average()
         single = load("/v1/checks", [check_body(one) for one in some(_WARM_UP, checks)], CHECKS_PER_S)
+        thousands = [bulk_body(some(index * _CUSTOMERS_PER_BULK, _CUSTOMERS_PER_BULK)) for index in range(1 + bulks)]
+        first_bulk = load("/v1/bulk-checks", thousands[:1], _BULKS_PER_S)
         between = load_average()
-        bulk = load(
-            "/v1/bulk-checks",
-            [bulk_body(some(index * _CUSTOMERS_PER_BULK, _CUSTOMERS_PER_BULK)) for index in range(bulks)],
-            _BULKS_PER_S,
-        )
+        bulk = load("/v1/bulk-checks", thousands[1:], _BULKS_PER_S)
         service_mb = pss_mb(service.process.pid)
     engine = workplace.store.engine.value
     observations.note_all("check_s", engine=engine, values=single.seconds)
@@ -64,6 +65,7 @@ def measure_checks(workplace: Workplace, *, customers: int, scale: float, observ
         "checks": checks,
         "checks_failed": single.failed,
         "check_load": before,
+        "bulk_1000_first_s": round(first_bulk.seconds[0], 2),
         "bulk_1000_median_ms": _ms(median(bulk.seconds)),
         "bulk_1000_p95_ms": _ms(percentile(bulk.seconds, 95)),
         "bulk_checks": bulks,

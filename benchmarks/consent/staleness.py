@@ -21,16 +21,17 @@ from consent.serving import served
 from consent.signed_posts import Answer, Node, bulk_body, check_body
 from consent.workplace import Workplace, utc_now
 from consent.world import RETAILER
+from hanse_consent.cohorts.issuing import MANIFESTS_PER_ROUND
 from hanse_consent.law.packs import load_shipped_packs
 from hanse_consent.storage.store import ConsentStore
 from hanse_privacy.protocol.cohort import MEMBER_BYTES, SALT_BYTES, decode_answer
 from hanse_privacy.protocol.manifest import NO_PREVIOUS, CohortManifest
-from hanse_privacy.protocol.proposal import RunProposal
 
 _TRIALS = 10_000
 _WRITERS = 8
 _EVERY_TENTH = 10
 _PER_BATCH = 200
+_BETWEEN_MANIFESTS_S = 0.2
 
 
 @dataclass
@@ -52,14 +53,14 @@ def measure_staleness(workplace: Workplace, *, scale: float, observations: Obser
     """
     trials = max(_WRITERS * _EVERY_TENTH, round(_TRIALS * min(1.0, scale)))
     customers = [pseudonym(number) for number in range(1, trials + 1)]
-    proposal = _prepare(workplace, customers)
+    _prepare(workplace, customers)
     found, load, began = _Found(), load_average(), time.perf_counter()
     with served(workplace) as first, served(workplace) as second:
         ports = (first.port, second.port)
         stop = threading.Event()
         acknowledged: set[str] = set()
         with ThreadPoolExecutor(1 + _WRITERS) as pool:
-            asking = pool.submit(_ask_for_manifests, workplace, ports, proposal, acknowledged, found, stop)
+            asking = pool.submit(_ask_for_manifests, workplace, ports, acknowledged, found, stop)
             writing = [
                 pool.submit(_withdraw, workplace, ports, customers[index::_WRITERS], index, acknowledged, found)
                 for index in range(_WRITERS)
@@ -85,14 +86,13 @@ def measure_staleness(workplace: Workplace, *, scale: float, observations: Obser
     }
 
 
-def _prepare(workplace: Workplace, customers: Sequence[str]) -> RunProposal:
+def _prepare(workplace: Workplace, customers: Sequence[str]) -> None:
     began_at = workplace.world.began_at
     acts = [make(one, began_at) for one in customers for make in (profile, grant, abroad, face)]
     with closing(workplace.open_database()) as database:
         store = ConsentStore(database, packs=load_shipped_packs(), now=utc_now)
         for start in range(0, len(acts), _PER_BATCH * 10):
             store.record(RETAILER, acts[start : start + _PER_BATCH * 10])
-        return approve_run(database, store, world=workplace.world, now=utc_now)
 
 
 def _withdraw(
@@ -131,29 +131,32 @@ def _withdraw(
 def _ask_for_manifests(
     workplace: Workplace,
     ports: Sequence[int],
-    proposal: RunProposal,
     acknowledged: set[str],
     found: _Found,
     stop: threading.Event,
 ) -> None:
     keys = workplace.world.keys
     nodes = [Node(port, key=keys.retailer, service=keys.service.public) for port in ports]
-    known = NO_PREVIOUS
-    while not stop.is_set():
-        withdrawn = frozenset(acknowledged.copy())
-        body = ask_for_cohort(proposal, known=known).model_dump_json(exclude_none=True).encode()
-        answer = _ok(nodes[found.manifests % 2].post("/v1/cohort-manifests", body))
-        parts = decode_answer(answer.body)
-        members = parts.members
-        known = CohortManifest.verify(parts.manifest, key=keys.service.public).digest
-        named = {
-            members[start + SALT_BYTES : start + MEMBER_BYTES].hex() for start in range(0, len(members), MEMBER_BYTES)
-        }
-        found.manifests += 1
-        found.stale_in_manifests += len(named & withdrawn)
-        stop.wait(0.2)
+    with closing(workplace.open_database()) as database:
+        store = ConsentStore(database, packs=load_shipped_packs(), now=utc_now)
+        while not stop.is_set():
+            if found.manifests % MANIFESTS_PER_ROUND == 0:  # a round gets no more
+                name = f"offers-{1 + found.manifests // MANIFESTS_PER_ROUND}"
+                proposal = approve_run(database, store, world=workplace.world, now=utc_now, run=name)
+                known = NO_PREVIOUS
+            withdrawn = frozenset(acknowledged.copy())
+            body = ask_for_cohort(proposal, known=known).model_dump_json(exclude_none=True).encode()
+            parts = decode_answer(_ok(nodes[found.manifests % 2].post("/v1/cohort-manifests", body)).body)
+            known = CohortManifest.verify(parts.manifest, key=keys.service.public).digest
+            found.manifests += 1
+            found.stale_in_manifests += len(_named(parts.members) & withdrawn)
+            stop.wait(_BETWEEN_MANIFESTS_S)
     for node in nodes:
         node.close()
+
+
+def _named(members: bytes) -> set[str]:
+    return {members[start + SALT_BYTES : start + MEMBER_BYTES].hex() for start in range(0, len(members), MEMBER_BYTES)}
 
 
 def _ok(answer: Answer) -> Answer:
