@@ -71,6 +71,8 @@ class LookUpKind(StrEnum):
     RECEIPT = "receipt"
     EXPORT = "export"
     """Everything about the customer, as a file."""
+    LOOK_UPS = "look-ups"
+    """Who looked at the customer?"""
 
 
 class LookUp(BaseModel):

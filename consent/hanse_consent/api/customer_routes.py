@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from hanse_consent.access.bodies import parse_body
-from hanse_consent.access.look_ups import LookUp, LookUpKind, LookUpLog, Reason
+from hanse_consent.access.look_ups import MAX_LOOK_UPS_PER_PAGE, LookUp, LookUpKind, LookUpLog, LookUpPage, Reason
 from hanse_consent.access.roles import Permission
 from hanse_consent.api.callers import Caller, Callers
 from hanse_consent.api.lanes import Lanes
@@ -39,6 +39,18 @@ class TimelineQuestion(BaseModel):
     after: int = Field(default=0, ge=0)
     """Position after which to go on."""
     limit: int = Field(default=_PAGE, ge=1, le=_PAGE)
+
+
+class CustomerLookUpQuestion(BaseModel):
+    """Whose look-ups, and from where on."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    customer: Pseudonym
+    reason: Reason
+    before: int | None = Field(default=None, ge=1, le=2**63 - 1)
+    """Number before which to go on."""
+    limit: int = Field(default=100, ge=1, le=MAX_LOOK_UPS_PER_PAGE)
 
 
 class RecordQuestion(BaseModel):
@@ -106,7 +118,7 @@ class Timeline(BaseModel):
 
 
 def customer_routes(*, callers: Callers, records: RecordService, look_ups: LookUpLog) -> APIRouter:
-    """Build ``/v1/timelines``, ``/v1/consent-records`` and ``/v1/receipts``."""
+    """Build ``/v1/timelines``, ``/v1/customer-look-ups``, ``/v1/consent-records`` and ``/v1/receipts``."""
     router = APIRouter(prefix="/v1", tags=["customers"])
     lanes = Lanes()
 
@@ -126,6 +138,19 @@ def customer_routes(*, callers: Callers, records: RecordService, look_ups: LookU
                 acts=tuple(map(TimelineEntry.of, page)),
                 next_after=page[-1].position if len(rest) > len(page) else None,
             )
+
+        return await lanes.run(arrival.controller, read)
+
+    @router.post("/customer-look-ups", openapi_extra=body_schema(CustomerLookUpQuestion))
+    async def customer_look_ups(request: Request) -> LookUpPage:
+        """Who looked at one customer, when and why, newest first (GDPR 15; CJEU C-579/21). This look is one of them."""
+        arrival = await callers.receive(request, permission=Permission.LOOK_UP_CUSTOMER, max_bytes=_MAX_BODY_BYTES)
+
+        def read() -> LookUpPage:
+            caller = arrival.admit()
+            asked = parse_body(CustomerLookUpQuestion, caller.body)
+            look_ups.record(_look_up(caller, LookUpKind.LOOK_UPS, customer=asked.customer, reason=asked.reason))
+            return look_ups.page(caller.controller, before=asked.before, limit=asked.limit, customer=asked.customer)
 
         return await lanes.run(arrival.controller, read)
 

@@ -43,6 +43,32 @@ def test_a_timeline_holds_every_act_in_order_and_in_pages(node: Node) -> None:
     problem(node.timeline(customer, after=-1), 400, "BODY_INVALID")
 
 
+def test_who_looked_at_one_customer(node: Node, people: dict[str, Person]) -> None:
+    customer, other = node.customer(), node.customer()
+    good(node.record(act(customer=customer), act(customer=other)))
+    reason = node.reason()
+    good(node.check(customer, reason=reason))
+    good(node.check(other))
+    good(node.bulk(other, customer, other))
+    good(people["olga"].timeline(customer))
+    asked = {"customer": customer, "reason": node.reason()}
+    found = good(node.post("/v1/customer-look-ups", asked))
+    assert [(one["kind"], one["people"]) for one in found["look_ups"]] == [
+        ("look-ups", 1),
+        ("timeline", 1),
+        ("check", 3),
+        ("check", 1),
+    ]
+    assert found["look_ups"][-1]["reason"] == reason
+    assert {one["actor_kind"] for one in found["look_ups"]} == {"node", "account"}
+    page = good(node.post("/v1/customer-look-ups", asked | {"before": found["look_ups"][1]["number"], "limit": 1}))
+    assert page["look_ups"] == found["look_ups"][2:3]
+    assert page["next_before"] == found["look_ups"][2]["number"]
+    problem(people["anja"].post(people["anja"].path("customer-look-ups"), asked), 403, "PERMISSION_MISSING")
+    problem(node.post("/v1/customer-look-ups", asked | {"reason": ""}), 400, "BODY_INVALID")
+    problem(node.post("/v1/customer-look-ups", asked | {"limit": 501}), 400, "BODY_INVALID")
+
+
 @pytest.mark.parametrize("value", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])
 def test_what_lies_beyond_time_is_refused(node: Node, value: str) -> None:
     customer = node.customer()

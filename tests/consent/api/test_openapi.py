@@ -133,6 +133,7 @@ POST /v1/acts
 POST /v1/checks
 POST /v1/bulk-checks
 POST /v1/timelines
+POST /v1/customer-look-ups
 POST /v1/consent-records
 POST /v1/receipts
 POST /v1/sessions

@@ -51,6 +51,8 @@ def test_another_partners_customer_is_as_unknown_as_nobody(node: Node, other_nod
             for customer in (theirs, nobody)
         ]
         assert answers[0] == answers[1]
+    seen = [node.post("/v1/customer-look-ups", {"customer": one, "reason": reason}) for one in (theirs, nobody)]
+    assert len({len(good(answer)["look_ups"]) for answer in seen}) == 1
     bulk = good(node.bulk(theirs, nobody, purpose=purpose))
     assert bulk["answers"][0] == bulk["answers"][1]
     # What is sent about it is taken as of a customer of one's own, and changes nothing for the other.
