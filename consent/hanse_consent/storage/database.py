@@ -2,40 +2,22 @@
 
 import sqlite3
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
-from typing import Any
 
 import psycopg
-from sqlalchemy import Connection, Engine, PoolProxiedConnection, event
-from sqlalchemy.exc import DisconnectionError, SQLAlchemyError
-from sqlalchemy.pool import ConnectionPoolEntry
-from sqlmodel import Session, create_engine
+from sqlalchemy import Engine
+from sqlalchemy.exc import SQLAlchemyError
+from sqlmodel import Session
 
 from hanse_consent.errors import StoreUnavailableError
+from hanse_consent.storage.engines import READERS, postgresql_engine, sqlite_engine
 from hanse_consent.storage.errors import RoleTooPowerfulError
 from hanse_consent.storage.location import DatabaseLocation
 from hanse_consent.storage.migration import bring_up_to_date, require_newest
 from hanse_consent.storage.statements import Statements
 
-_WAIT_S = 30.0
-_READERS = 16
-_TRUSTED_FOR_S = 1.0
-"""After so long without use, a connection to a server is tried before it is used."""
-_USED_AT_S = "hanse.used_at_s"
-_SQLITE_PRAGMAS = (
-    "PRAGMA journal_mode=WAL",
-    "PRAGMA synchronous=FULL",
-    "PRAGMA foreign_keys=ON",
-    "PRAGMA recursive_triggers=ON",  # else INSERT OR REPLACE passes by the triggers that forbid rewriting
-    "PRAGMA secure_delete=ON",  # what an erasure deletes is overwritten
-    "PRAGMA cache_size=-65536",  # 64 MiB: pseudonyms are random, their index wants to stay in memory
-    "PRAGMA wal_autocheckpoint=8000",  # of 4 KiB pages: a big batch is not copied twice in its own commit
-)
-# Durable whatever the server's default; compiling a plan to machine code costs more than it saves here.
-_POSTGRESQL_OPTIONS = "-c synchronous_commit=on -c jit=off -c work_mem=64MB -c timezone=UTC"
 _SCOPE_KEPT = "SELECT set_config('hanse.controller', %s, false), set_config('hanse.across', '', false)"
 _SCOPED_TO = "hanse.scoped_to"
 _SCOPE = "SELECT set_config('hanse.controller', %s, true), set_config('hanse.across', %s, true)"
@@ -63,17 +45,17 @@ class Database:
     def __init__(self, location: DatabaseLocation | Path) -> None:
         self.location = DatabaseLocation.of_file(location) if isinstance(location, Path) else location
         self._name, self._is_file = self.location.name, self.location.is_file
-        self._side_by_side = threading.BoundedSemaphore(_READERS // 4)
+        self._side_by_side = threading.BoundedSemaphore(READERS // 4)
         if self._is_file:
             _touch(self.location.path)
             # One writing connection: writers of this process queue here instead of meeting a locked file.
-            self._writer = _sqlite_engine(self.location, begin="BEGIN IMMEDIATE", connections=1)
-            self._reader = _sqlite_engine(self.location, begin="BEGIN", connections=_READERS)
+            self._writer = sqlite_engine(self.location, begin="BEGIN IMMEDIATE", connections=1)
+            self._reader = sqlite_engine(self.location, begin="BEGIN", connections=READERS)
         else:
-            self._writer = _postgresql_engine(self.location)
+            self._writer = postgresql_engine(self.location)
             # Repeatable read: everything read in one transaction is of one moment.
             self._reader = self._writer.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
-            self._plain = _postgresql_engine(self.location, alone=True)
+            self._plain = postgresql_engine(self.location, alone=True)
         with _reported(self._name):
             if self._is_file:
                 bring_up_to_date(self._writer)
@@ -241,67 +223,6 @@ def _touch(path: Path) -> None:
             f"The consent store {path.name} cannot be opened ({error.strerror}).",
             "Make its folder, or give this account the right to write there.",
         ) from error
-
-
-def _sqlite_engine(location: DatabaseLocation, *, begin: str, connections: int) -> Engine:
-    engine = create_engine(
-        location.url,
-        hide_parameters=True,  # a parameter may be a pseudonym, and errors reach the log
-        pool_size=connections,
-        max_overflow=0,
-        pool_timeout=_WAIT_S,
-        connect_args={"timeout": _WAIT_S, "check_same_thread": False},
-    )
-
-    @event.listens_for(engine, "connect")
-    def _prepare(connection: sqlite3.Connection, _record: PoolProxiedConnection) -> None:
-        connection.isolation_level = None  # the driver begins nothing by itself; _begin does
-        for pragma in _SQLITE_PRAGMAS:
-            connection.execute(pragma)
-
-    @event.listens_for(engine, "begin")
-    def _begin(connection: Connection) -> None:
-        connection.exec_driver_sql(begin)
-
-    return engine
-
-
-def _postgresql_engine(location: DatabaseLocation, *, alone: bool = False) -> Engine:
-    """Connections to a server.
-
-    Args:
-        location: Where it is.
-        alone: Whether each statement is a transaction of its own.
-    """
-    engine = create_engine(
-        location.url,
-        hide_parameters=True,
-        isolation_level="AUTOCOMMIT" if alone else "READ COMMITTED",
-        pool_reset_on_return=None if alone else "rollback",
-        pool_size=_READERS,
-        max_overflow=0,
-        pool_timeout=_WAIT_S,
-        connect_args={"options": _POSTGRESQL_OPTIONS, "connect_timeout": int(_WAIT_S)},
-    )
-
-    @event.listens_for(engine, "checkin")
-    def _note_use(_connection: object, record: ConnectionPoolEntry) -> None:
-        record.info[_USED_AT_S] = time.monotonic()
-
-    @event.listens_for(engine, "checkout")
-    def _look_after_rest(connection: Any, record: ConnectionPoolEntry, _pooled: PoolProxiedConnection) -> None:
-        # A server that was started anew has forgotten us. To ask each time would cost as much as a query.
-        if time.monotonic() - record.info.get(_USED_AT_S, 0.0) > _TRUSTED_FOR_S and not _answers(engine, connection):
-            raise DisconnectionError
-
-    return engine
-
-
-def _answers(engine: Engine, connection: Any) -> bool:
-    try:
-        return engine.dialect.do_ping(connection)
-    except psycopg.Error:
-        return False
 
 
 def _require_ordinary_role(engine: Engine) -> None:

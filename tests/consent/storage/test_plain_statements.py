@@ -96,7 +96,7 @@ def test_nothing_is_inserted_for_another_controller(database, numbers):
 def test_a_server_that_ended_its_connections_is_asked_again(database, numbers, monkeypatch):
     if database.location.is_file:
         pytest.skip("SQLite has no server")
-    monkeypatch.setattr("hanse_consent.storage.database._TRUSTED_FOR_S", 0.0)
+    monkeypatch.setattr("hanse_consent.storage.engines._TRUSTED_FOR_S", 0.0)
     seen(database, "alster")
     with database.reading(controller="alster"):
         pass
