@@ -15,6 +15,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from multiprocessing.context import ForkServerProcess
@@ -91,23 +92,15 @@ def _die(workplace: Workplace, point: FaultPoint | None, sent: list[Sent], chanc
     nth = chance.randint(2, 12)
     with _service(workplace, point, nth) as (process, port):
         stop = threading.Event()
-        nodes = [
-            threading.Thread(target=send_batches, args=(workplace, port, sent, stop), daemon=True)
-            for _ in range(_NODES)
-        ]
+        with ThreadPoolExecutor(_NODES) as pool:
+            nodes = [pool.submit(send_batches, workplace, port, sent, stop) for _ in range(_NODES)]
+            try:
+                in_transaction = _kill(process, point, workplace.store, sent, chance)
+                process.join(_HOLDS_OUT_S)
+            finally:
+                stop.set()
         for node in nodes:
-            node.start()
-        in_transaction = point is not None and point is not FaultPoint.AFTER_COMMIT
-        if point is None:
-            _await_first(sent)
-            time.sleep(chance.uniform(0, _LATEST_S))
-            os.kill(_id(process), signal.SIGSTOP)
-            in_transaction = _writes_are_open(workplace.store)
-            os.kill(_id(process), signal.SIGKILL)
-        process.join(_HOLDS_OUT_S)
-        stop.set()
-        for node in nodes:
-            node.join()
+            node.result()
         if process.exitcode != -signal.SIGKILL:
             raise RuntimeError(f"the service ended with {process.exitcode} instead of being killed at {point}")
     _await_rollback(workplace.store)
@@ -118,6 +111,20 @@ def _die(workplace: Workplace, point: FaultPoint | None, sent: list[Sent], chanc
         acknowledged=acknowledged,
         unanswered=len(sent) - acknowledged,
     )
+
+
+def _kill(
+    process: ForkServerProcess, point: FaultPoint | None, store: MeasuredStore, sent: list[Sent], chance: random.Random
+) -> bool:
+    """Kill at random, or leave it to the named point; returns whether a transaction was open."""
+    if point is not None:
+        return point is not FaultPoint.AFTER_COMMIT
+    _await_first(sent)
+    time.sleep(chance.uniform(0, _LATEST_S))
+    os.kill(_id(process), signal.SIGSTOP)
+    in_transaction = _writes_are_open(store)
+    os.kill(_id(process), signal.SIGKILL)
+    return in_transaction
 
 
 @contextmanager

@@ -24,6 +24,9 @@ def send_batches(workplace: Workplace, port: int, sent: list[Sent], stop: thread
         port: Where it listens.
         sent: What was sent, by all nodes.
         stop: Set once the service is dead.
+
+    Raises:
+        RuntimeError: If the service refuses a batch.
     """
     keys = workplace.world.keys
     node = Node(port, key=keys.retailer, service=keys.service.public)
