@@ -13,7 +13,7 @@ from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import BigInteger, ColumnElement, and_, cast, select
+from sqlalchemy import BigInteger, ColumnElement, Integer, and_, cast, select
 from sqlmodel import Session
 
 from hanse_consent.decisions.facts import ERASURE
@@ -30,7 +30,6 @@ from hanse_consent.storage.statements import Statements
 from hanse_consent.storage.tables import FactRow
 
 _FACT = table_of(FactRow)
-_LIKENESS = np.dtype([("likeness", "<i8")])
 
 _Customers = NDArray[np.bool_]
 """One truth value per customer number, from 0, which nobody has."""
@@ -189,15 +188,18 @@ class _Reading:
             notice_numbers=notice_numbers,
             dialect=session.get_bind().dialect.name,
         )
-        # 0 stands for no fact; customer and likeness travel as one number.
-        count = likeness.count + 1
-        packed = cast(_FACT.c.customer_no, BigInteger) * count + (likeness.number() + 1)
-        rows = fetch(session, select(packed).where(self._in_force(topic_no)), _LIKENESS, order=())["likeness"]
-        alike = np.zeros(len(self.everyone), dtype=np.min_scalar_type(count))
+        # Customer and likeness travel as one number, a short one where it fits.
+        count = likeness.count
+        is_short = len(self.everyone) * count <= np.iinfo(np.int32).max
+        packed = cast(_FACT.c.customer_no, Integer if is_short else BigInteger) * count + likeness.number()
+        dtype = np.dtype([("packed", "<i4" if is_short else "<i8")])
+        rows = fetch(session, select(packed).where(self._in_force(topic_no)), dtype, order=())["packed"]
+        no_fact = count
+        alike = np.full(len(self.everyone), no_fact, dtype=np.min_scalar_type(no_fact))
         customers, likenesses = np.divmod(rows, count)
         alike[customers] = likenesses
         for condition in conditions:
-            self._meeting[condition] = np.concatenate([[False], likeness.met(condition)])[alike]
+            self._meeting[condition] = np.append(likeness.met(condition), False)[alike]
 
     def _in_force(self, topic_no: int) -> ColumnElement[bool]:
         own = and_(_FACT.c.controller_no == self._stand.controller_no, _FACT.c.topic_no == topic_no)

@@ -5,18 +5,31 @@ countries it names. The number has one digit for each property that any of them 
 the same conditions; so each condition is decided once per number, not once per fact.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import ColumnElement, FromClause, Integer, case, func, literal
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    FromClause,
+    Integer,
+    bindparam,
+    case,
+    cast,
+    func,
+    literal,
+    type_coerce,
+)
 
 from hanse_consent.decisions.facts import FactState
 from hanse_consent.decisions.sets import Having
 
 _STATES = max(FactState) + 1
+_HASHED_FROM = 9
+"""PostgreSQL looks a value up in a constant list by its hash if the list has so many entries, else it tries each."""
 _BETWEEN = " "  # countries have two letters, so none is found across two others
 
 
@@ -59,7 +72,7 @@ class Likeness:
         self._fact = fact
         self._at_us = at_us
         self._notice_numbers = notice_numbers
-        self._find = func.instr if dialect == "sqlite" else func.strpos
+        self._is_sqlite = dialect == "sqlite"
         self._properties = tuple(one for one in self._all() if one.met)
         self.count = int(np.prod([one.base for one in self._properties], dtype=np.int64))
         """Every number is smaller."""
@@ -81,7 +94,7 @@ class Likeness:
 
     def _all(self) -> Iterator[_Property]:
         yield self._states()
-        yield self._yes_or_no(self._fact.c.explicit.is_(True), {c: c.explicit for c in self._conditions})
+        yield self._yes_or_no(self._fact.c.explicit, {c: c.explicit for c in self._conditions})
         yield self._yes_or_no(self._fact.c.until_us <= self._at_us, {c: c.ended for c in self._conditions})
         yield self._limits(self._fact.c.tier_rank, {c: c.below_tier for c in self._conditions}, below=True)
         # Later than a day is not below the next one.
@@ -98,7 +111,11 @@ class Likeness:
 
     def _yes_or_no(self, test: ColumnElement[bool], wanted: Mapping[Having, bool | None]) -> _Property:
         met = {c: np.array([False, True]) == yes for c, yes in wanted.items() if yes is not None}
-        return _Property(digit=case((test, 1), else_=0), met=met, base=2)
+        return _Property(digit=self._one_or_zero(test), met=met, base=2)
+
+    def _one_or_zero(self, test: ColumnElement[bool]) -> ColumnElement[int]:
+        """1 where a test holds, 0 where it does not, NULL where its column is: without a branch per row."""
+        return type_coerce(test, Integer) if self._is_sqlite else cast(test, Integer)
 
     def _limits(self, column: ColumnElement[Any], limits: Mapping[Having, int | None], *, below: bool) -> _Property:
         """Digit 0 for no value, then one more for each limit that the value is not below."""
@@ -128,9 +145,25 @@ class Likeness:
     def _countries(self) -> _Property:
         named = {c: c.countries for c in self._conditions if c.countries is not None}
         ordered = sorted(frozenset[str]().union(*named.values()))
-        # Where in the text a country is found tells which one it is; nowhere is 0.
+        return self._place(ordered, named) if self._is_sqlite else self._group(ordered, named)
+
+    def _place(self, ordered: Sequence[str], named: Mapping[Having, frozenset[str]]) -> _Property:
+        """Where in a text of all countries one is found tells which it is; nowhere is 0. SQLite's fastest way."""
         step = len("XX" + _BETWEEN)
-        place = self._find(literal(_BETWEEN.join(ordered)), self._fact.c.country, type_=Integer)
-        digit = func.coalesce((place + (step - 1)) // step, 0)
+        place = func.instr(literal(_BETWEEN.join(ordered)), self._fact.c.country, type_=Integer)
         met = {c: np.array([False, *(one in countries for one in ordered)]) for c, countries in named.items()}
-        return _Property(digit=digit, met=met, base=1 + len(ordered))
+        return _Property(digit=func.coalesce((place + (step - 1)) // step, 0), met=met, base=1 + len(ordered))
+
+    def _group(self, ordered: Sequence[str], named: Mapping[Having, frozenset[str]]) -> _Property:
+        """Countries that the same conditions name have one digit."""
+        groups: dict[frozenset[Having], list[str]] = {}
+        for one in ordered:
+            groups.setdefault(frozenset(c for c, countries in named.items() if one in countries), []).append(one)
+        # Every list is written at least so often that it is long enough to be hashed.
+        lists: list[BindParameter[list[str]]] = [
+            bindparam(None, group * (1 + _HASHED_FROM // len(group)), expanding=True, literal_execute=True)
+            for group in groups.values()
+        ]
+        tests = [(self._fact.c.country.in_(countries), n) for n, countries in enumerate(lists, 1)]
+        met = {c: np.array([False, *(c in naming for naming in groups)]) for c in named}
+        return _Property(digit=case(*tests, else_=0) if tests else literal(0), met=met, base=1 + len(groups))
