@@ -28,6 +28,7 @@ def measure_exchange(
         peak = max(peak, done.peak_pss_mb)
         if part is Part.GRANTS:
             figures |= _measure_export(workplace, rows=file.rows, observations=observations)
+    workplace.store.gather_statistics()
     return figures | {"import_pss_mb": round(peak, 1)}
 
 

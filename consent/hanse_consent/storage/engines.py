@@ -15,6 +15,8 @@ from hanse_consent.storage.location import DatabaseLocation
 _WAIT_S = 30.0
 READERS = 16
 """So many connections may read at a time."""
+BINARY_RESULT = "hanse_binary_result"
+"""Execution option: PostgreSQL sends byte strings as they are, not in hexadecimal."""
 _TRUSTED_FOR_S = 1.0
 """After so long without use, a connection to a server is tried before it is used."""
 _USED_AT_S = "hanse.used_at_s"
@@ -78,6 +80,13 @@ def postgresql_engine(location: DatabaseLocation, *, alone: bool = False) -> Eng
         pool_timeout=_WAIT_S,
         connect_args={"options": _POSTGRESQL_OPTIONS, "connect_timeout": int(_WAIT_S)},
     )
+
+    @event.listens_for(engine, "before_cursor_execute")
+    def _choose_format(
+        _connection: Connection, cursor: Any, _statement: str, _values: Any, context: Any, _many: Any
+    ) -> None:
+        if context is not None and context.execution_options.get(BINARY_RESULT):
+            cursor.format = psycopg.pq.Format.BINARY
 
     @event.listens_for(engine, "checkin")
     def _note_use(_connection: object, record: ConnectionPoolEntry) -> None:

@@ -23,6 +23,8 @@ from sqlalchemy import (
 )
 from sqlmodel import Session
 
+from hanse_consent.storage.engines import BINARY_RESULT
+
 _INTEGERS = {2: SmallInteger, 4: Integer, 8: BigInteger}
 
 
@@ -43,7 +45,8 @@ def fetch(
         texts = connection.execute(_joined(statement, dtype)).one()
         rows = np.empty(0, dtype=dtype) if texts[0] is None else _of_texts(texts, dtype)
     else:
-        packed = connection.execute(_packed(statement, dtype)).scalar_one() or b""
+        asked = _packed(statement, dtype).execution_options(**{BINARY_RESULT: True})
+        packed = connection.execute(asked).scalar_one() or b""
         rows = np.frombuffer(packed, dtype=_wire(dtype)).astype(dtype)
     if not order or (len(order) == 1 and _is_sorted(rows[order[0]])):
         return rows
