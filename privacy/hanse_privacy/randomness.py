@@ -8,6 +8,10 @@ import os
 from abc import ABC, abstractmethod
 from typing import Protocol
 
+import numpy as np
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+from numpy.typing import NDArray
+
 from hanse_privacy.validation import require
 
 _BUFFER_BYTES = 4096
@@ -22,6 +26,9 @@ class RandomSource(Protocol):
 
     def below(self, bound: int) -> int:
         """Return a uniform integer in [0, bound)."""
+
+    def words(self, count: int) -> NDArray[np.uint64]:
+        """Return ``count`` independent uniform 64-bit words."""
 
 
 class _BufferedBytes(ABC):
@@ -59,9 +66,18 @@ class _BufferedBytes(ABC):
 
 
 class SystemRandomness(_BufferedBytes):
-    """``os.urandom``: what every shipped path draws from."""
+    """The operating system's generator: what every shipped path draws from.
+
+    Many words at once come from AES-256 in counter mode under a key of the system's that is used for one call and
+    forgotten: no state is kept that a fork could repeat or a later look at memory could run backwards.
+    """
 
     is_secure = True
+
+    def words(self, count: int) -> NDArray[np.uint64]:
+        """Return ``count`` independent uniform 64-bit words."""
+        cipher = Cipher(algorithms.AES256(os.urandom(32)), modes.CTR(bytes(16)))
+        return np.frombuffer(cipher.encryptor().update(bytes(8 * count)), dtype=np.uint64)
 
     def _refill(self) -> bytes:
         return os.urandom(_BUFFER_BYTES)
@@ -76,6 +92,10 @@ class UnsafeSeededRandomness(_BufferedBytes):
         super().__init__()
         self._seed = str(seed).encode()
         self._block = 0
+
+    def words(self, count: int) -> NDArray[np.uint64]:
+        """Return the stream's next ``count`` 64-bit words."""
+        return np.frombuffer(self._take(8 * count), dtype="<u8").astype(np.uint64)
 
     def _refill(self) -> bytes:
         self._block += 1
