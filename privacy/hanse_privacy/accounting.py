@@ -1,55 +1,123 @@
 """What releases cost: events are recorded, and composed anew whenever somebody asks.
 
-The mathematics is Google's dp-accounting. Each release is a Gaussian mechanism over integers and is
-accounted as zero-concentrated differential privacy (Bun and Steinke 2016, arXiv:1605.02065).
+The mathematics is Google's dp-accounting. Each release is a sum of discrete Gaussian shares over integers and is
+accounted as zero-concentrated differential privacy (Bun and Steinke 2016, arXiv:1605.02065) by Theorem 1 of Kairouz,
+Liu and Steinke, "The Distributed Discrete Gaussian Mechanism for Federated Learning with Secure Aggregation" (ICML
+2021, arXiv:2102.06387).
 """
 
 import functools
 import math
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
 
+from hanse_privacy.errors import InvalidValueError
+from hanse_privacy.noise.cells import TOTAL_VARIATION
 from hanse_privacy.units import PrivacyBudget
 from hanse_privacy.validation import require_at_least, require_positive, require_probability
 
 _ORDERS = tuple(1 + np.geomspace(1e-2, 1e5, 2000))
 """Rényi orders that the conversion to (ε, δ) searches: fine and wide enough for ρ from 1e-8 to 1e3."""
+_LARGEST_EPSILON = 500.0
+"""Beyond it e^ε leaves floating point, and no bound means anything."""
+_SMALLEST_TERM = 2.0**-1000
+"""In place of an exponential that floating point would take for nothing."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ReleaseEvent:
-    """One noisy integer vector that left a vault.
+    """One noisy integer vector that was released, as the sum of what several vaults sent.
 
-    It satisfies ρ-zCDP with ρ = squared_sensitivity / (2 · variance_parameter) for the unit whose
-    addition or removal changes the exact vector by at most the sensitivity in L2 norm.
+    Guarantee: ρ-zCDP with ρ = :attr:`rho`, for the unit whose addition or removal changes the exact sum by at most the
+    sensitivity in L2 norm, against everybody who knows all of the sum's noise but the shares counted here.
+
+    Args:
+        squared_sensitivity: In squared integer units.
+        variance_parameter: σ² of each share's discrete Gaussian, in squared integer units.
+        shares: Independent shares that nobody else knows: those of the vaults presumed honest.
+        size: Coordinates of the vector.
     """
 
     squared_sensitivity: int
-    """In squared integer units."""
     variance_parameter: int
-    """σ² of the discrete Gaussian, in squared integer units."""
+    shares: int
+    size: int
 
     def __post_init__(self) -> None:
-        require_at_least(1, squared_sensitivity=self.squared_sensitivity)
-        require_at_least(1, variance_parameter=self.variance_parameter)
+        require_at_least(1, squared_sensitivity=self.squared_sensitivity, variance_parameter=self.variance_parameter)
+        require_at_least(1, shares=self.shares, size=self.size)
 
     @property
     def rho(self) -> Fraction:
-        """The zCDP loss, exactly."""
-        return Fraction(self.squared_sensitivity, 2 * self.variance_parameter)
+        """The zCDP loss, never too small.
+
+        With D the sensitivity, h the shares and d the size: ½ (D / (√h σ) + τ √d)². For one share τ is 0 and this is
+        the discrete Gaussian's own D² / 2σ².
+        """
+        return _rho(self)
+
+    @property
+    def total_variation(self) -> float:
+        """How far all draws together may be from the distribution that :attr:`rho` speaks of."""
+        return self.shares * self.size * TOTAL_VARIATION
+
+
+def tau(*, variance_parameter: int, shares: int) -> float:
+    """Bound how far a sum of discrete Gaussians is from a discrete Gaussian, never too small; 0 for one share.
+
+    10 · Σ exp(-2π² σ² k / (k + 1)) for k from 1 to shares - 1 (Theorem 1 of the source).
+    """
+    terms = (
+        max(math.exp(-2 * math.pi**2 * variance_parameter * k / (k + 1)), _SMALLEST_TERM) for k in range(1, shares)
+    )
+    return 10 * math.fsum(terms) * (1 + 1e-9)
+
+
+@functools.lru_cache(maxsize=1024)
+def _rho(event: ReleaseEvent) -> Fraction:
+    squared_ratio = Fraction(event.squared_sensitivity, event.shares * event.variance_parameter)
+    if event.shares == 1:
+        return squared_ratio / 2
+    ratio = Fraction(math.sqrt(squared_ratio) * (1 + 1e-9))
+    excess = Fraction(tau(variance_parameter=event.variance_parameter, shares=event.shares)) * Fraction(
+        math.sqrt(event.size) * (1 + 1e-9)
+    )
+    return (squared_ratio + 2 * ratio * excess + excess**2) / 2
 
 
 def total_rho(events: Iterable[ReleaseEvent]) -> Fraction:
-    """Compose: zCDP adds up (Lemma 2.3 of the source)."""
-    return sum((event.rho for event in events), Fraction(0))
+    """Compose: zCDP adds up (Lemma 2.3 of Bun and Steinke)."""
+    return sum((count * event.rho for event, count in Counter(events).items()), Fraction(0))
 
 
 def epsilon_of(events: Iterable[ReleaseEvent], *, delta: float) -> float:
-    """Return the ε that all the events together have cost at ``delta``; 0 for no event."""
-    return epsilon_from_rho(total_rho(events), delta=delta)
+    """Return the ε that all the events together have cost at ``delta``; 0 for no event.
+
+    What the samplers' total variation may add, (1 + e^ε) times it, is taken from δ first.
+
+    Raises:
+        InvalidValueError: If δ is too small for that.
+    """
+    counted = Counter(events)
+    rho = total_rho(counted.elements())
+    if rho == 0:
+        require_probability(delta=delta)
+        return 0.0
+    total_variation = math.fsum(event.total_variation * count for event, count in counted.items())
+    # At half of δ the bound is larger than at what is left of it.
+    upper = epsilon_from_rho(rho, delta=delta / 2)
+    if upper > _LARGEST_EPSILON:
+        return math.inf
+    charge = (1 + math.exp(upper)) * total_variation
+    if charge > delta / 2:
+        raise InvalidValueError(
+            f"delta is {delta!r}.", f"It must be above {2 * charge:g}: so much may be the samplers' own error."
+        )
+    return epsilon_from_rho(rho, delta=math.nextafter(delta - charge, 0))
 
 
 @functools.lru_cache(maxsize=1024)

@@ -1,199 +1,246 @@
 """A vault's ledger: every release is written down, and paid for, before it leaves.
 
 Entries are events, never totals: what they cost together is composed anew at each question. An entry
-stands from the moment it is reserved; a crash between reserving and sending counts as spent.
+stands from the moment it is reserved; a crash between reserving and sending counts as spent. Each entry
+holds the digest of the one before, so that whoever knows a later head knows whether a ledger is an older one.
 """
 
 import sqlite3
-from collections.abc import Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 from hanse_privacy.accounting import ReleaseEvent, epsilon_of
+from hanse_privacy.caps import Cap, CapStatement, Charge, state
+from hanse_privacy.earlier_ledger import earlier_charges
 from hanse_privacy.errors import HanseError
+from hanse_privacy.ledger_entries import (
+    NO_ENTRIES,
+    SCHEMA,
+    LedgerEntry,
+    LedgerUnusableError,
+    append,
+    read_entries,
+    require_unaltered,
+)
 from hanse_privacy.units import PrivacyBudget
-
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS release (
-    position INTEGER PRIMARY KEY AUTOINCREMENT,
-    run TEXT NOT NULL,
-    round INTEGER NOT NULL,
-    operation TEXT NOT NULL,
-    squared_sensitivity TEXT NOT NULL,
-    variance_parameter TEXT NOT NULL,
-    reserved_at TEXT NOT NULL,
-    UNIQUE (run, round)
-) STRICT
-"""
+from hanse_privacy.validation import require_not_empty
 
 
 class BudgetExhaustedError(HanseError):
-    """A release or a run would pass the cap; it is refused before anything leaves."""
+    """A release or a run would pass a cap; it is refused before anything leaves."""
 
     code = "BUDGET_EXHAUSTED"
 
 
-class RoundAlreadyPaidError(HanseError):
-    """This round of this run was reserved before: it is never answered twice."""
+class AttemptAlreadyPaidError(HanseError):
+    """This attempt at a round was reserved before: one payment is for one vector."""
 
-    code = "ROUND_ALREADY_ANSWERED"
-
-
-class LedgerUnusableError(HanseError):
-    """The ledger cannot be read or written; nothing may be released."""
-
-    code = "LEDGER_UNUSABLE"
+    code = "ATTEMPT_ALREADY_PAID"
 
 
 @dataclass(frozen=True, kw_only=True)
-class LedgerEntry:
-    """One paid release."""
+class RunCost:
+    """What one run has cost so far.
 
-    position: int
+    Args:
+        run: Its name.
+        attempts: How many releases were paid.
+        epsilon: What they cost together, at the lifetime cap's δ.
+    """
+
     run: str
-    round: int
-    operation: str
-    event: ReleaseEvent
-    reserved_at: datetime
+    attempts: int
+    epsilon: float
 
 
 @dataclass(frozen=True, kw_only=True)
 class BudgetStatement:
-    """What an owner wants to know about the budget, at the cap's δ."""
+    """What an owner wants to know about the budget.
 
-    cap: PrivacyBudget
-    spent_epsilon: float
-    releases: int
+    Args:
+        caps: How each cap stands; the lifetime cap first.
+        runs: What each run has cost, in the order in which they began.
+        position: The last entry's.
+        head: Its digest.
+    """
+
+    caps: tuple[CapStatement, ...]
+    runs: tuple[RunCost, ...]
+    position: int
+    head: str
 
 
 class PrivacyLedger:
     """The ledger of one vault, in a SQLite file of its own (full synchronisation, one writer).
 
-    Guarantee: the composed ε of all entries, at the cap's δ, never passes the cap, whatever runs at
+    Guarantee: what all entries that count against a cap cost together never passes it, whatever runs at
     the same time and wherever the process is killed.
+
+    Args:
+        path: The file. It must exist: a ledger that vanished is an error, never an empty ledger.
+        caps: What may be spent; the lifetime cap first.
+        clock: Says when an entry is made.
+
+    Raises:
+        LedgerUnusableError: If the file is missing, altered or not a ledger.
     """
 
-    def __init__(self, path: Path, *, cap: PrivacyBudget) -> None:
+    def __init__(self, path: Path, *, caps: Sequence[Cap], clock: Callable[[], datetime]) -> None:
+        require_not_empty(caps=caps)
         self._path = path
-        self._cap = cap
-        # Made here only: a ledger that vanishes later is an error, never an empty ledger.
-        try:
-            with closing(self._connect()) as connection:
-                connection.execute(_SCHEMA)
-        except sqlite3.Error as error:
+        self._caps = tuple(caps)
+        self._clock = clock
+        if not path.exists():
             raise LedgerUnusableError(
-                f"The ledger {path.name} cannot be written ({error}).",
-                "Free disk space or mend the file; until then this vault releases nothing.",
-            ) from error
+                f"The ledger {path.name} is missing.",
+                "Restore the newest one. 'hanse node keygen' makes the ledger of a new node; a ledger that was lost is"
+                " not replaced by an empty one.",
+            )
+        with self._connected() as connection:
+            connection.executescript(SCHEMA)
+            self._take_over(connection)
+            require_unaltered(read_entries(connection), path.name)
 
-    def _connect(self) -> sqlite3.Connection:
+    @classmethod
+    def create(cls, path: Path) -> None:
+        """Make the empty ledger of a new node; never over an existing one.
+
+        Raises:
+            LedgerUnusableError: If there is one, or it cannot be written.
+        """
         try:
-            connection = sqlite3.connect(self._path, isolation_level=None, timeout=10)
-            connection.execute("PRAGMA journal_mode=WAL")
-            connection.execute("PRAGMA synchronous=FULL")
-        except sqlite3.Error as error:
+            path.touch(mode=0o600, exist_ok=False)
+            with closing(sqlite3.connect(path)) as connection:
+                connection.execute("PRAGMA journal_mode=WAL")
+                connection.executescript(SCHEMA)
+        except (OSError, sqlite3.Error) as error:
             raise LedgerUnusableError(
-                f"The ledger {self._path.name} cannot be opened ({error}).",
-                "Check the disk and the file's owner; until then this vault releases nothing.",
+                f"The ledger {path.name} cannot be made ({error}).", "Keep the one that is there, or mend the folder."
             ) from error
-        return connection
 
     def entries(self) -> tuple[LedgerEntry, ...]:
         """Return every entry, oldest first."""
-        with closing(self._connect()) as connection:
-            return _read(connection)
+        with self._connected() as connection:
+            return read_entries(connection)
+
+    def last(self) -> LedgerEntry | None:
+        """The newest entry; none of an empty ledger."""
+        entries = self.entries()
+        return entries[-1] if entries else None
 
     def statement(self) -> BudgetStatement:
         """Compose all entries."""
-        entries = self.entries()
+        entries, now = self.entries(), self._clock()
+        delta = self._caps[0].budget.delta
+        by_run: dict[str, list[ReleaseEvent]] = {}
+        for entry in entries:
+            by_run.setdefault(entry.charge.run, []).append(entry.charge.event)
         return BudgetStatement(
-            cap=self._cap,
-            spent_epsilon=epsilon_of([entry.event for entry in entries], delta=self._cap.delta),
-            releases=len(entries),
+            caps=tuple(state(cap, _counted(cap, entries, now)) for cap in self._caps),
+            runs=tuple(
+                RunCost(run=run, attempts=len(events), epsilon=epsilon_of(events, delta=delta))
+                for run, events in by_run.items()
+            ),
+            position=len(entries),
+            head=entries[-1].head if entries else NO_ENTRIES,
         )
 
-    def require_room_for(self, events: Sequence[ReleaseEvent], *, run: str) -> None:
+    def head_at(self, position: int) -> str | None:
+        """The digest of the entry at a position (of an empty ledger at 0); none beyond the last."""
+        if position == 0:
+            return NO_ENTRIES
+        entries = self.entries()
+        return entries[position - 1].head if 0 < position <= len(entries) else None
+
+    def require_room_for(self, charges: Sequence[Charge]) -> None:
         """Refuse a whole run that would not fit, before its first message.
 
         Raises:
-            BudgetExhaustedError: With what is asked, spent and allowed.
+            BudgetExhaustedError: With what is asked, spent and left.
         """
-        with closing(self._connect()) as connection:
-            self._require_room(_read(connection), events, run=run)
+        with self._connected() as connection:
+            self._require_room(read_entries(connection), charges)
 
-    def reserve(self, event: ReleaseEvent, *, run: str, round_number: int, operation: str) -> None:
-        """Pay for one release, durably, before it is made. One round of a run can be paid once only.
+    def reserve(self, charge: Charge, *, approved: PrivacyBudget) -> None:
+        """Pay for one release, durably, before it is made. One attempt at a round of a run can be paid once only.
+
+        Args:
+            charge: The release.
+            approved: The most that all attempts of its run may cost together.
 
         Raises:
-            BudgetExhaustedError: If it would pass the cap.
-            RoundAlreadyPaidError: If this round was reserved before.
+            BudgetExhaustedError: If it would pass a cap, or what the run may cost.
+            AttemptAlreadyPaidError: If it was reserved before.
             LedgerUnusableError: If it cannot be written (disk full, say).
         """
-        connection = self._connect()
-        try:
+        with self._connected() as connection:
             connection.execute("BEGIN IMMEDIATE")
-            entries = _read(connection)
-            if any(entry.run == run and entry.round == round_number for entry in entries):
-                raise RoundAlreadyPaidError(
-                    f"Round {round_number} of run {run} was answered before.",
-                    "A round is answered once; start a new run.",
+            entries = read_entries(connection)
+            own = [entry.charge for entry in entries if entry.charge.run == charge.run]
+            if any((one.round, one.attempt) == (charge.round, charge.attempt) for one in own):
+                raise AttemptAlreadyPaidError(
+                    f"Attempt {charge.attempt} at round {charge.round} of run {charge.run} was paid for before.",
+                    "One payment is for one vector: ask for the next attempt.",
                 )
-            self._require_room(entries, [event], run=run)
-            connection.execute(
-                "INSERT INTO release (run, round, operation, squared_sensitivity, variance_parameter, reserved_at)"
-                " VALUES (?, ?, ?, ?, ?, ?)",
-                (
-                    run,
-                    round_number,
-                    operation,
-                    str(event.squared_sensitivity),
-                    str(event.variance_parameter),
-                    datetime.now(tz=UTC).isoformat(),
-                ),
-            )
+            _require_within_run([one.event for one in own], charge, approved=approved)
+            self._require_room(entries, [charge])
+            append(connection, charge, self._clock(), after=entries[-1] if entries else None)
+            # Closing without COMMIT rolls back.
             connection.execute("COMMIT")
+
+    def _take_over(self, connection: sqlite3.Connection) -> None:
+        connection.execute("BEGIN IMMEDIATE")
+        for charge, reserved_at in earlier_charges(connection):
+            entries = read_entries(connection)
+            append(connection, charge, reserved_at, after=entries[-1] if entries else None)
+        connection.execute("DROP TABLE IF EXISTS release")
+        connection.execute("COMMIT")
+
+    def _require_room(self, entries: Sequence[LedgerEntry], charges: Sequence[Charge]) -> None:
+        now = self._clock()
+        for cap in self._caps:
+            asked = [charge.event for charge in charges if cap.counts(charge, at=now, now=now)]
+            spent = _counted(cap, entries, now)
+            after = epsilon_of([*spent, *asked], delta=cap.budget.delta)
+            if asked and after > cap.budget.epsilon:
+                stands = state(cap, spent)
+                renewed = f"; it is renewed on {cap.ends(now)}" if cap.period_days is not None else ""
+                raise BudgetExhaustedError(
+                    f"Run {charges[0].run} asks for ε = {epsilon_of(asked, delta=cap.budget.delta):.3f};"
+                    f" ε = {stands.spent_epsilon:.3f} is spent, and both together are ε = {after:.3f}, above this"
+                    f" vault's {cap.name} cap of {cap.budget.epsilon:.3f} (δ = {cap.budget.delta:g}), which leaves"
+                    f" ε = {stands.remaining_epsilon:.3f} for one more run{renewed}.",
+                    "Ask for less, or let the partner's owner decide on the cap in its policy.",
+                )
+
+    @contextmanager
+    def _connected(self) -> Iterator[sqlite3.Connection]:
+        try:
+            # Never made here: whoever deletes the file while the vault serves does not get an empty one.
+            address = f"{self._path.absolute().as_uri()}?mode=rw"
+            with closing(sqlite3.connect(address, uri=True, isolation_level=None, timeout=10)) as connection:
+                connection.execute("PRAGMA synchronous=FULL")
+                yield connection
         except sqlite3.Error as error:
             raise LedgerUnusableError(
-                f"The ledger {self._path.name} cannot be written ({error}).",
+                f"The ledger {self._path.name} cannot be used ({error}).",
                 "Free disk space or mend the file; until then this vault releases nothing.",
             ) from error
-        finally:
-            # Closing without COMMIT rolls back.
-            connection.close()
-
-    def _require_room(self, entries: Sequence[LedgerEntry], events: Sequence[ReleaseEvent], *, run: str) -> None:
-        spent = [entry.event for entry in entries]
-        after = epsilon_of([*spent, *events], delta=self._cap.delta)
-        if after > self._cap.epsilon:
-            before = epsilon_of(spent, delta=self._cap.delta)
-            asked = epsilon_of(events, delta=self._cap.delta)
-            raise BudgetExhaustedError(
-                f"Run {run} asks for ε = {asked:.3f}; ε = {before:.3f} is spent, and both together are"
-                f" ε = {after:.3f}, above this vault's cap of {self._cap.epsilon:.3f} (δ = {self._cap.delta:g}).",
-                "Ask for less, or let the partner's owner decide on the cap in its policy.",
-            )
 
 
-def _read(connection: sqlite3.Connection) -> tuple[LedgerEntry, ...]:
-    try:
-        rows = connection.execute(
-            "SELECT position, run, round, operation, squared_sensitivity, variance_parameter, reserved_at"
-            " FROM release ORDER BY position"
-        ).fetchall()
-    except sqlite3.Error as error:
-        raise LedgerUnusableError(
-            f"The ledger cannot be read ({error}).", "Restore it; until then this vault releases nothing."
-        ) from error
-    return tuple(
-        LedgerEntry(
-            position=row[0],
-            run=row[1],
-            round=row[2],
-            operation=row[3],
-            event=ReleaseEvent(squared_sensitivity=int(row[4]), variance_parameter=int(row[5])),
-            reserved_at=datetime.fromisoformat(row[6]),
+def _counted(cap: Cap, entries: Sequence[LedgerEntry], now: datetime) -> list[ReleaseEvent]:
+    return [entry.charge.event for entry in entries if cap.counts(entry.charge, at=entry.reserved_at, now=now)]
+
+
+def _require_within_run(spent: Sequence[ReleaseEvent], charge: Charge, *, approved: PrivacyBudget) -> None:
+    after = epsilon_of([*spent, charge.event], delta=approved.delta)
+    if after > approved.epsilon * (1 + 1e-9):
+        before = epsilon_of(spent, delta=approved.delta)
+        raise BudgetExhaustedError(
+            f"Run {charge.run} was approved with ε = {approved.epsilon:.3f} (δ = {approved.delta:g}); ε = {before:.3f}"
+            f" is spent in it, and another attempt would bring it to ε = {after:.3f}.",
+            "Start a new run.",
         )
-        for row in rows
-    )

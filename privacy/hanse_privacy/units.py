@@ -13,8 +13,8 @@ class PrivacyUnit(StrEnum):
     """
 
     CUSTOMER_AT_ONE_PARTNER = "customer-at-one-partner"
-    """Everything that one partner holds about one of its customers. A person who shops at k partners is
-    k units: what the league learns of that person is bounded by the composition of k guarantees."""
+    """Everything that one partner holds about one of its customers. A person who shops at k partners is k units, whose
+    vectors meet in one sum: for that person ρ is k² times as large (see docs/privacy.md)."""
 
 
 @dataclass(frozen=True, kw_only=True)

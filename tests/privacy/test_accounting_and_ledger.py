@@ -1,12 +1,19 @@
 """What releases cost, and a ledger that cannot be overspent."""
 
 import math
+import shutil
+import sqlite3
 import tempfile
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -17,12 +24,44 @@ from hanse_privacy.accounting import (
     epsilon_of,
     noise_multiplier_for,
     rho_for,
+    tau,
 )
-from hanse_privacy.errors import HanseError
-from hanse_privacy.ledger import BudgetExhaustedError, LedgerUnusableError, PrivacyLedger, RoundAlreadyPaidError
+from hanse_privacy.caps import LIFETIME, Cap, Charge
+from hanse_privacy.earlier_ledger import UNKNOWN_PURPOSE
+from hanse_privacy.errors import HanseError, InvalidValueError
+from hanse_privacy.ledger import AttemptAlreadyPaidError, BudgetExhaustedError, PrivacyLedger
+from hanse_privacy.ledger_entries import NO_ENTRIES, LedgerUnusableError
 from hanse_privacy.units import PrivacyBudget
 
-EVENT = ReleaseEvent(squared_sensitivity=100**2, variance_parameter=400**2)
+APPROVED = PrivacyBudget(epsilon=99.0, delta=1e-5)
+
+
+def event_of(squared_sensitivity: int, variance_parameter: int, *, shares: int = 1, size: int = 1) -> ReleaseEvent:
+    return ReleaseEvent(
+        squared_sensitivity=squared_sensitivity, variance_parameter=variance_parameter, shares=shares, size=size
+    )
+
+
+EVENT = event_of(100**2, 400**2)
+
+
+NOON = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
+
+
+def charge_of(
+    event: ReleaseEvent = EVENT,
+    *,
+    run: str = "a",
+    round_number: int = 1,
+    attempt: int = 1,
+    operation: str = "count",
+    purpose: str = "statistics",
+) -> Charge:
+    return Charge(run=run, round=round_number, attempt=attempt, operation=operation, purpose=purpose, event=event)
+
+
+def pay(book: PrivacyLedger, *arguments: ReleaseEvent, **changes: Any) -> None:
+    book.reserve(charge_of(*arguments, **changes), approved=APPROVED)
 
 
 def closed_form_epsilon(rho: float, delta: float) -> float:
@@ -49,40 +88,106 @@ def test_calibration_comes_back_to_the_budget(epsilon: float, releases: int) -> 
     budget = PrivacyBudget(epsilon=epsilon, delta=1e-5)
     multiplier = noise_multiplier_for(rho=rho_for(budget), releases=releases)
     units = 2**16
-    event = ReleaseEvent(squared_sensitivity=units**2, variance_parameter=math.ceil((multiplier * units) ** 2))
+    event = event_of(units**2, math.ceil((multiplier * units) ** 2))
     spent = epsilon_of([event] * releases, delta=1e-5)
     assert epsilon * 0.999 < spent <= epsilon * (1 + 1e-6)
 
 
 def test_half_the_noise_costs_more() -> None:
-    halved = ReleaseEvent(squared_sensitivity=100**2, variance_parameter=200**2)
+    halved = event_of(100**2, 200**2)
     assert halved.rho == 4 * EVENT.rho
     assert epsilon_of([halved], delta=1e-5) > 1.9 * epsilon_of([EVENT], delta=1e-5)
+
+
+def test_shares_of_a_sum_cost_as_one_draw_of_their_variance_and_a_little_more() -> None:
+    for shares in (2, 3, 11):
+        together = event_of(100**2, 400**2, shares=shares, size=10**6)
+        alone = event_of(100**2, shares * 400**2)
+        assert alone.rho < together.rho < alone.rho * (1 + Fraction(1, 10**9))
+
+
+@pytest.mark.parametrize(("variance_parameter", "shares"), [(1, 2), (1, 4), (2, 3), (4, 2)])
+def test_tau_is_that_of_the_theorem(variance_parameter: int, shares: int) -> None:
+    expected = 10 * sum(math.exp(-2 * math.pi**2 * variance_parameter * k / (k + 1)) for k in range(1, shares))
+    assert expected <= tau(variance_parameter=variance_parameter, shares=shares) <= expected * (1 + 1e-8)
+
+
+def test_tau_is_never_taken_for_nothing() -> None:
+    assert tau(variance_parameter=10**6, shares=1) == 0
+    assert 0 < tau(variance_parameter=10**6, shares=2) < 1e-250
+
+
+@pytest.mark.parametrize("variance_parameter", [1, 2])
+@pytest.mark.parametrize("shares", [1, 2, 3])
+@pytest.mark.parametrize("sensitivity", [1, 2, 5])
+def test_the_loss_bounds_the_divergence_of_the_very_sum(variance_parameter: int, shares: int, sensitivity: int) -> None:
+    """Rényi divergences of the sum of narrow discrete Gaussians from itself shifted, computed term by term."""
+    reach = 60
+    points = np.arange(-reach, reach + 1)
+    weights = np.exp(-(points.astype(float) ** 2) / (2 * variance_parameter))
+    single = total = weights / weights.sum()
+    for _ in range(shares - 1):
+        total = np.convolve(total, single)
+    event = event_of(sensitivity**2, variance_parameter, shares=shares)
+    here, there = total[sensitivity:], total[:-sensitivity]
+    both = (here > 1e-200) & (there > 1e-200)
+    for order in (1.1, 2.0, 4.0, 8.0):
+        logs = order * np.log(here[both]) - (order - 1) * np.log(there[both])
+        divergence = math.log(math.fsum(np.exp(logs))) / (order - 1)
+        assert divergence <= order * float(event.rho) * (1 + 1e-9)
+        if shares == 1:
+            assert divergence > 0.9 * order * float(event.rho)
+
+
+def test_the_samplers_own_error_is_charged() -> None:
+    # So small a delta that the samplers' 2^-128 a draw counts: it is never spent twice.
+    event = event_of(100**2, 400**2, shares=3, size=10**6)
+    with pytest.raises(InvalidValueError, match="delta"):
+        epsilon_of([event], delta=1e-35)
+    assert epsilon_of([event], delta=1e-30) > epsilon_from_rho(event.rho, delta=1e-30)
+    assert epsilon_of([event], delta=1e-6) == pytest.approx(epsilon_from_rho(event.rho, delta=1e-6), rel=1e-9)
+
+
+def test_no_bound_is_given_where_none_means_anything() -> None:
+    assert epsilon_of([event_of(10**6, 1)] * 10, delta=1e-6) == math.inf
 
 
 def test_nothing_costs_nothing() -> None:
     assert epsilon_of([], delta=1e-5) == 0
 
 
-def ledger(folder: Path, epsilon: float = 1.0) -> PrivacyLedger:
-    return PrivacyLedger(folder / "ledger.db", cap=PrivacyBudget(epsilon=epsilon, delta=1e-5))
+def total(epsilon: float) -> Cap:
+    return Cap(name=LIFETIME, budget=PrivacyBudget(epsilon=epsilon, delta=1e-5))
+
+
+def ledger(
+    folder: Path, epsilon: float = 1.0, *sub_caps: Cap, clock: Callable[[], datetime] = lambda: NOON
+) -> PrivacyLedger:
+    if not (folder / "ledger.db").exists():
+        PrivacyLedger.create(folder / "ledger.db")
+    return PrivacyLedger(folder / "ledger.db", caps=(total(epsilon), *sub_caps), clock=clock)
+
+
+def spent(book: PrivacyLedger) -> float:
+    return book.statement().caps[0].spent_epsilon
 
 
 def test_spending_survives_a_restart(tmp_path: Path) -> None:
-    ledger(tmp_path, 3.0).reserve(EVENT, run="a", round_number=1, operation="count")
+    pay(ledger(tmp_path, 3.0), attempt=2)
     again = ledger(tmp_path, 3.0)
-    assert [(entry.run, entry.round, entry.event) for entry in again.entries()] == [("a", 1, EVENT)]
-    assert again.statement().spent_epsilon == epsilon_of([EVENT], delta=1e-5)
+    assert [one.charge for one in again.entries()] == [charge_of(attempt=2)]
+    assert spent(again) == epsilon_of([EVENT], delta=1e-5)
 
 
 def small_events() -> st.SearchStrategy[ReleaseEvent]:
     """Releases of which six fit under a cap of 100."""
     return st.builds(
-        lambda sensitivity, factor: ReleaseEvent(
-            squared_sensitivity=sensitivity**2, variance_parameter=factor * sensitivity**2
+        lambda sensitivity, factor, shares: event_of(
+            sensitivity**2, factor * sensitivity**2, shares=shares, size=1_000
         ),
-        st.integers(1, 10**6),
+        st.integers(4, 10**6),
         st.integers(2, 10**5),
+        st.integers(1, 5),
     )
 
 
@@ -94,37 +199,80 @@ def test_neither_order_nor_restarts_change_the_statement(data: st.DataObject, ev
     statements = []
     for order in orders:
         with tempfile.TemporaryDirectory() as folder:
-            book, spent = ledger(Path(folder), 100.0), [0.0]
+            book, after = ledger(Path(folder), 100.0), [0.0]
             for number, event in order:
                 if data.draw(st.booleans()):
                     book = ledger(Path(folder), 100.0)
-                book.reserve(event, run=f"run-{number}", round_number=1, operation="count")
-                spent.append(book.statement().spent_epsilon)
-            assert all(later > earlier for earlier, later in pairwise(spent))
+                pay(book, event, run=f"run-{number}")
+                after.append(spent(book))
+            assert all(later > earlier for earlier, later in pairwise(after))
             statements.append(ledger(Path(folder), 100.0).statement())
-            assert statements[-1].spent_epsilon == spent[-1]
+            assert statements[-1].caps[0].spent_epsilon == after[-1]
             assert [entry.event for entry in book.entries()] == [event for _, event in order]
-    assert statements[0] == statements[1]
-    assert statements[0].releases == len(events)
+    assert statements[0].caps == statements[1].caps
+    assert {cost.run: cost.epsilon for cost in statements[0].runs} == {
+        cost.run: cost.epsilon for cost in statements[1].runs
+    }
+    assert statements[0].caps[0].charges == statements[0].position == len(events)
 
 
-def test_a_round_is_paid_once(tmp_path: Path) -> None:
+def test_an_attempt_is_paid_once(tmp_path: Path) -> None:
     book = ledger(tmp_path, 10.0)
-    book.reserve(EVENT, run="a", round_number=1, operation="count")
-    with pytest.raises(RoundAlreadyPaidError):
-        book.reserve(EVENT, run="a", round_number=1, operation="count")
-    assert len(book.entries()) == 1
+    pay(book)
+    with pytest.raises(AttemptAlreadyPaidError):
+        pay(book)
+    pay(book, attempt=2)
+    assert [(entry.charge.round, entry.charge.attempt) for entry in book.entries()] == [(1, 1), (1, 2)]
+
+
+def test_a_run_costs_no_more_than_it_was_approved_with(tmp_path: Path) -> None:
+    book = ledger(tmp_path, 10.0)
+    approved = PrivacyBudget(epsilon=epsilon_of([EVENT, EVENT], delta=1e-6), delta=1e-6)
+
+    def attempt(number: int) -> None:
+        book.reserve(charge_of(attempt=number), approved=approved)
+
+    attempt(1)
+    pay(book, run="b")
+    attempt(2)
+    with pytest.raises(BudgetExhaustedError, match="was approved with"):
+        attempt(3)
+    assert len(book.entries()) == 3
+
+
+def test_entries_from_before_sums_are_kept(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "ledger.db")) as connection, connection:
+        connection.execute(
+            "CREATE TABLE release (position INTEGER PRIMARY KEY AUTOINCREMENT, run TEXT NOT NULL,"
+            " round INTEGER NOT NULL,"
+            " operation TEXT NOT NULL, squared_sensitivity TEXT NOT NULL, variance_parameter TEXT NOT NULL,"
+            " reserved_at TEXT NOT NULL, UNIQUE (run, round)) STRICT"
+        )
+        connection.execute(
+            "INSERT INTO release (run, round, operation, squared_sensitivity, variance_parameter, reserved_at)"
+            " VALUES ('a', 3, 'count', '10000', '160000', '2026-05-04T12:00:00+00:00')"
+        )
+    for _ in range(2):
+        (entry,) = ledger(tmp_path).entries()
+        assert entry.charge == charge_of(round_number=3, purpose=UNKNOWN_PURPOSE)
+        assert entry.reserved_at == NOON
 
 
 def test_the_cap_holds_and_says_its_numbers(tmp_path: Path) -> None:
     book = ledger(tmp_path, 2.0)
-    with pytest.raises(BudgetExhaustedError, match=r"cap of 2\.000"):
+    with pytest.raises(BudgetExhaustedError, match=r"lifetime cap of 2\.000"):
         for round_number in range(1, 100):
-            book.reserve(EVENT, run="a", round_number=round_number, operation="count")
-    spent = book.statement().spent_epsilon
-    assert 1.0 < spent <= 2.0
+            pay(book, round_number=round_number)
+    assert 1.0 < spent(book) <= 2.0
     with pytest.raises(BudgetExhaustedError, match="asks for"):
-        book.require_room_for([EVENT], run="b")
+        book.require_room_for([charge_of(run="b")])
+    # What is said to be left is what one more run may cost, to the last step of the search.
+    (stands,) = book.statement().caps
+    left = rho_for(PrivacyBudget(epsilon=stands.remaining_epsilon, delta=1e-5))
+    fitting, passing = (event_of(10**12, math.ceil(10**12 / (2 * left * share))) for share in (0.999, 1.01))
+    book.require_room_for([charge_of(fitting, run="b")])
+    with pytest.raises(BudgetExhaustedError):
+        book.require_room_for([charge_of(passing, run="b")])
 
 
 def test_concurrent_runs_cannot_overspend(tmp_path: Path) -> None:
@@ -134,7 +282,7 @@ def test_concurrent_runs_cannot_overspend(tmp_path: Path) -> None:
         paid = 0
         for round_number in range(1, 6):
             try:
-                ledger(tmp_path, 2.0).reserve(EVENT, run=f"run-{run}", round_number=round_number, operation="count")
+                pay(ledger(tmp_path, 2.0), run=f"run-{run}", round_number=round_number)
                 paid += 1
             except HanseError:
                 pass
@@ -143,7 +291,7 @@ def test_concurrent_runs_cannot_overspend(tmp_path: Path) -> None:
     with ThreadPoolExecutor(8) as pool:
         paid = sum(pool.map(spend, range(8)))
     assert paid == len(book.entries()) > 0
-    assert book.statement().spent_epsilon <= 2.0
+    assert spent(book) <= 2.0
     assert epsilon_of([EVENT] * (paid + 1), delta=1e-5) > 2.0
 
 
@@ -153,4 +301,150 @@ def test_a_damaged_ledger_releases_nothing(tmp_path: Path) -> None:
     for name in ("ledger.db-wal", "ledger.db-shm"):
         (tmp_path / name).unlink(missing_ok=True)
     with pytest.raises(LedgerUnusableError):
-        ledger(tmp_path).reserve(EVENT, run="a", round_number=1, operation="count")
+        pay(ledger(tmp_path))
+
+
+def test_a_missing_ledger_is_no_empty_one(tmp_path: Path) -> None:
+    with pytest.raises(LedgerUnusableError, match="missing"):
+        PrivacyLedger(tmp_path / "ledger.db", caps=(total(1.0),), clock=lambda: NOON)
+    assert not (tmp_path / "ledger.db").exists()
+    book = ledger(tmp_path)
+    with pytest.raises(LedgerUnusableError, match="cannot be made"):
+        PrivacyLedger.create(tmp_path / "ledger.db")
+    # Also where it goes while the vault serves.
+    for file in tmp_path.iterdir():
+        file.unlink()
+    for ask in (book.entries, book.statement, lambda: pay(book)):
+        with pytest.raises(LedgerUnusableError):
+            ask()
+    assert not (tmp_path / "ledger.db").exists()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE charge SET variance_parameter = '999999999' WHERE position = 2",
+        "UPDATE charge SET purpose = 'other' WHERE position = 1",
+        "UPDATE charge SET head = replace(head, 'a', 'b') WHERE position = 3",
+        "DELETE FROM charge WHERE position = 2",
+        "DELETE FROM charge WHERE position = 1",
+        "UPDATE charge SET run = 'c' WHERE position = 3",
+    ],
+)
+def test_an_altered_ledger_is_not_used(tmp_path: Path, change: str) -> None:
+    for number in range(1, 4):
+        pay(ledger(tmp_path, 10.0), round_number=number)
+    with closing(sqlite3.connect(tmp_path / "ledger.db")) as connection, connection:
+        connection.execute(change)
+    with pytest.raises(LedgerUnusableError, match="altered at entry"):
+        ledger(tmp_path, 10.0)
+
+
+def test_whoever_knows_a_head_knows_an_older_copy(tmp_path: Path) -> None:
+    book = ledger(tmp_path, 10.0)
+    assert book.head_at(0) == book.statement().head == NO_ENTRIES
+    pay(book)
+    shutil.copy(tmp_path / "ledger.db", tmp_path / "copy.db")
+    pay(book, round_number=2)
+    known = book.statement()
+    assert (known.position, known.head) == (2, book.head_at(2))
+    older = PrivacyLedger(tmp_path / "copy.db", caps=(total(10.0),), clock=lambda: NOON)
+    assert older.head_at(2) != known.head
+    # Nor does it become the newer one by going on otherwise.
+    pay(older, round_number=2, attempt=2)
+    assert older.head_at(2) != known.head
+    assert older.head_at(1) == book.head_at(1)
+
+
+STATISTICS = Cap(name="statistics", budget=PrivacyBudget(epsilon=1.2, delta=1e-5), purpose="statistics")
+COUNTS = Cap(name="counts", budget=PrivacyBudget(epsilon=1.2, delta=1e-5), operation="count")
+MONTHLY = Cap(
+    name="each month",
+    budget=PrivacyBudget(epsilon=1.2, delta=1e-5),
+    period_days=30,
+    first_day=NOON.date() - timedelta(days=29),
+)
+
+
+@pytest.mark.parametrize(
+    ("cap", "uncounted"),
+    [(STATISTICS, {"purpose": "training"}), (COUNTS, {"operation": "gradient"})],
+    ids=["purpose", "operation"],
+)
+def test_a_sub_cap_holds_for_what_it_counts(tmp_path: Path, cap: Cap, uncounted: dict[str, str]) -> None:
+    book = ledger(tmp_path, 5.0, cap)
+    pay(book)
+    with pytest.raises(BudgetExhaustedError, match=f"{cap.name} cap of 1.200"):
+        pay(book, round_number=2)
+    for number in range(3):
+        pay(book, run=f"other-{number}", **uncounted)
+    everything, narrow = book.statement().caps
+    assert (everything.charges, narrow.charges) == (4, 1)
+    assert everything.spent_epsilon > 1.5 * narrow.spent_epsilon
+
+
+def test_a_period_renews_its_own_cap_and_never_the_lifetime(tmp_path: Path) -> None:
+    now = [NOON]
+    book = ledger(tmp_path, 2.0, MONTHLY, clock=lambda: now[0])
+    pay(book)
+    with pytest.raises(BudgetExhaustedError, match="renewed on 2026-05-05"):
+        pay(book, round_number=2)
+    now[0] = NOON + timedelta(days=1)
+    pay(book, round_number=2)
+    everything, monthly = book.statement().caps
+    assert (everything.charges, monthly.charges) == (2, 1)
+    now[0] += timedelta(days=30)
+    pay(book, round_number=3)
+    now[0] += timedelta(days=30)
+    with pytest.raises(BudgetExhaustedError, match="lifetime cap"):
+        pay(book, round_number=4)
+
+
+def month(at: datetime) -> int:
+    return (at.date() - date(1970, 1, 1)).days // 30
+
+
+@given(
+    st.lists(
+        st.tuples(small_events(), st.sampled_from("pq"), st.sampled_from("cg"), st.integers(0, 80), st.booleans()),
+        max_size=8,
+    )
+)
+@settings(max_examples=25, deadline=None)
+def test_no_cap_is_ever_passed(steps: list[tuple[ReleaseEvent, str, str, int, bool]]) -> None:
+    caps = (
+        total(4.0),
+        Cap(name="p", budget=PrivacyBudget(epsilon=2.0, delta=1e-5), purpose="p"),
+        Cap(name="c each month", budget=PrivacyBudget(epsilon=1.0, delta=1e-5), operation="c", period_days=30),
+    )
+    now = [NOON]
+    with tempfile.TemporaryDirectory() as folder:
+        PrivacyLedger.create(Path(folder) / "ledger.db")
+        book = PrivacyLedger(Path(folder) / "ledger.db", caps=caps, clock=lambda: now[0])
+        paid: list[tuple[datetime, Charge]] = []
+        for number, (event, purpose, operation, days, reopens) in enumerate(steps):
+            now[0] += timedelta(days=days)
+            if reopens:
+                book = PrivacyLedger(Path(folder) / "ledger.db", caps=caps, clock=lambda: now[0])
+            charge = charge_of(event, run=f"run-{number}", purpose=purpose, operation=operation)
+            # An oracle of its own: what would count, by hand.
+            counted = (
+                [one.event for _, one in paid],
+                [one.event for _, one in paid if one.purpose == "p"],
+                [one.event for at, one in paid if one.operation == "c" and month(at) == month(now[0])],
+            )
+            fits = all(
+                epsilon_of([*events, event], delta=1e-5) <= cap.budget.epsilon
+                for cap, events, counts in zip(caps, counted, (True, purpose == "p", operation == "c"), strict=True)
+                if counts
+            )
+            try:
+                book.reserve(charge, approved=APPROVED)
+            except BudgetExhaustedError:
+                assert not fits
+                continue
+            assert fits
+            paid.append((now[0], charge))
+        assert [entry.charge for entry in book.entries()] == [charge for _, charge in paid]
+        for stands in book.statement().caps:
+            assert stands.spent_epsilon <= stands.cap.budget.epsilon

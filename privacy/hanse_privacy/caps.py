@@ -1,0 +1,121 @@
+"""Caps on what a vault may ever spend: one for its lifetime, and narrower ones below it.
+
+A cap counts events and recomposes them; it is never a sum of ε. The lifetime cap counts every event and is never
+renewed. A sub-cap counts the events of one purpose, of one operation, of the current period, or of any of these
+together.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from fractions import Fraction
+
+from hanse_privacy.accounting import ReleaseEvent, epsilon_from_rho, epsilon_of, rho_for, total_rho
+from hanse_privacy.units import PrivacyBudget
+from hanse_privacy.validation import require, require_at_least
+
+LIFETIME = "lifetime"
+"""The name of the cap over everything."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Charge:
+    """One release, and what it is charged to.
+
+    Args:
+        run: The run.
+        round: The round, from 1.
+        attempt: The attempt at it, from 1.
+        operation: What is computed.
+        purpose: What its customers said yes to.
+        event: What it costs.
+    """
+
+    run: str
+    round: int
+    attempt: int
+    operation: str
+    purpose: str
+    event: ReleaseEvent
+
+    def __post_init__(self) -> None:
+        require_at_least(1, round=self.round, attempt=self.attempt)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cap:
+    """The most that some charges may cost together.
+
+    Args:
+        name: What people call it.
+        budget: The most.
+        purpose: Of this purpose only; none for all.
+        operation: Of this operation only; none for all.
+        period_days: Renewed after so many days; none for never.
+        first_day: Periods are counted from here.
+    """
+
+    name: str
+    budget: PrivacyBudget
+    purpose: str | None = None
+    operation: str | None = None
+    period_days: int | None = None
+    first_day: date = date(1970, 1, 1)
+
+    def __post_init__(self) -> None:
+        if self.period_days is not None:
+            require_at_least(1, period_days=self.period_days)
+        require(
+            self.name != LIFETIME or (self.purpose, self.operation, self.period_days) == (None, None, None),
+            name="name",
+            value=self.name,
+            bound=f"another one than {LIFETIME!r} for a cap that does not count everything",
+        )
+
+    def counts(self, charge: Charge, *, at: datetime, now: datetime) -> bool:
+        """Whether a charge of some moment counts against the cap now."""
+        return (
+            self.purpose in (None, charge.purpose)
+            and self.operation in (None, charge.operation)
+            and self._period(at) == self._period(now)
+        )
+
+    def ends(self, now: datetime) -> date | None:
+        """The first day of the next period; none if the cap is never renewed."""
+        if self.period_days is None:
+            return None
+        return date.fromordinal(self.first_day.toordinal() + (self._period(now) + 1) * self.period_days)
+
+    def _period(self, at: datetime) -> int:
+        if self.period_days is None:
+            return 0
+        return (at.astimezone(UTC).date() - self.first_day).days // self.period_days
+
+
+@dataclass(frozen=True, kw_only=True)
+class CapStatement:
+    """How a cap stands.
+
+    Args:
+        cap: The cap.
+        spent_epsilon: What the charges that count have cost together.
+        remaining_epsilon: What one more run may cost, at the cap's δ. Not the difference of the two: losses compose.
+        charges: How many count.
+    """
+
+    cap: Cap
+    spent_epsilon: float
+    remaining_epsilon: float
+    charges: int
+
+
+def state(cap: Cap, events: Iterable[ReleaseEvent]) -> CapStatement:
+    """Compose the events that count against a cap."""
+    counted = list(events)
+    left = Fraction(rho_for(cap.budget)) - total_rho(counted)
+    return CapStatement(
+        cap=cap,
+        spent_epsilon=epsilon_of(counted, delta=cap.budget.delta),
+        remaining_epsilon=epsilon_from_rho(max(left, Fraction(0)), delta=cap.budget.delta),
+        charges=len(counted),
+    )

@@ -1,0 +1,158 @@
+"""What a ledger holds: charges in a chain, each with the digest of all before it."""
+
+import hashlib
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from hanse_privacy.accounting import ReleaseEvent
+from hanse_privacy.canonical import canonical_bytes
+from hanse_privacy.caps import Charge
+from hanse_privacy.errors import HanseError
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS charge (
+    position INTEGER PRIMARY KEY,
+    run TEXT NOT NULL,
+    round INTEGER NOT NULL,
+    attempt INTEGER NOT NULL,
+    operation TEXT NOT NULL,
+    purpose TEXT NOT NULL,
+    squared_sensitivity TEXT NOT NULL,
+    variance_parameter TEXT NOT NULL,
+    shares INTEGER NOT NULL,
+    size INTEGER NOT NULL,
+    reserved_at TEXT NOT NULL,
+    head TEXT NOT NULL,
+    UNIQUE (run, round, attempt)
+) STRICT
+"""
+_COLUMNS = (
+    "run, round, attempt, operation, purpose, squared_sensitivity, variance_parameter, shares, size, reserved_at, head"
+)
+NO_ENTRIES = "0" * 64
+"""The head of an empty ledger."""
+
+
+class LedgerUnusableError(HanseError):
+    """The ledger is missing, altered, an older one, or cannot be read or written; nothing may be released."""
+
+    code = "LEDGER_UNUSABLE"
+
+
+@dataclass(frozen=True, kw_only=True)
+class LedgerEntry:
+    """One paid release.
+
+    Args:
+        position: From 1, without gaps.
+        charge: What it is.
+        reserved_at: When it was paid.
+        head: Digest of this entry and, through the one before, of all earlier ones.
+    """
+
+    position: int
+    charge: Charge
+    reserved_at: datetime
+    head: str
+
+    @property
+    def run(self) -> str:
+        """Whose it is."""
+        return self.charge.run
+
+    @property
+    def round(self) -> int:
+        """Its round, from 1."""
+        return self.charge.round
+
+    @property
+    def attempt(self) -> int:
+        """The attempt at it, from 1."""
+        return self.charge.attempt
+
+    @property
+    def event(self) -> ReleaseEvent:
+        """What it costs."""
+        return self.charge.event
+
+
+def append(connection: sqlite3.Connection, charge: Charge, at: datetime, *, after: LedgerEntry | None) -> None:
+    """Write a charge after the last entry."""
+    position, before = (after.position + 1, after.head) if after is not None else (1, NO_ENTRIES)
+    reserved_at = at.astimezone(UTC)
+    connection.execute(
+        f"INSERT INTO charge (position, {_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608 - own text
+        (
+            position,
+            charge.run,
+            charge.round,
+            charge.attempt,
+            charge.operation,
+            charge.purpose,
+            str(charge.event.squared_sensitivity),
+            str(charge.event.variance_parameter),
+            charge.event.shares,
+            charge.event.size,
+            reserved_at.isoformat(),
+            _head(before, position, charge, reserved_at),
+        ),
+    )
+
+
+def require_unaltered(entries: Sequence[LedgerEntry], name: str) -> None:
+    """Compute the chain anew.
+
+    Raises:
+        LedgerUnusableError: If an entry is not what was written, or one is missing in between.
+    """
+    before = NO_ENTRIES
+    for number, entry in enumerate(entries, 1):
+        if entry.position != number or entry.head != _head(before, number, entry.charge, entry.reserved_at):
+            raise LedgerUnusableError(
+                f"The ledger {name} was altered at entry {number}.",
+                "Restore the newest one; until then this vault releases nothing.",
+            )
+        before = entry.head
+
+
+def _head(before: str, position: int, charge: Charge, reserved_at: datetime) -> str:
+    said = {
+        "before": before,
+        "position": position,
+        "run": charge.run,
+        "round": charge.round,
+        "attempt": charge.attempt,
+        "operation": charge.operation,
+        "purpose": charge.purpose,
+        "squared_sensitivity": str(charge.event.squared_sensitivity),
+        "variance_parameter": str(charge.event.variance_parameter),
+        "shares": charge.event.shares,
+        "size": charge.event.size,
+        "reserved_at": reserved_at.isoformat(),
+    }
+    return hashlib.sha256(canonical_bytes(said)).hexdigest()
+
+
+def read_entries(connection: sqlite3.Connection) -> tuple[LedgerEntry, ...]:
+    """Return every entry, oldest first."""
+    rows = connection.execute(f"SELECT position, {_COLUMNS} FROM charge ORDER BY position").fetchall()  # noqa: S608 - own text
+    return tuple(
+        LedgerEntry(
+            position=row[0],
+            charge=Charge(
+                run=row[1],
+                round=row[2],
+                attempt=row[3],
+                operation=row[4],
+                purpose=row[5],
+                event=ReleaseEvent(
+                    squared_sensitivity=int(row[6]), variance_parameter=int(row[7]), shares=row[8], size=row[9]
+                ),
+            ),
+            reserved_at=datetime.fromisoformat(row[10]),
+            head=row[11],
+        )
+        for row in rows
+    )
