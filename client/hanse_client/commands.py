@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from hanse_client.flower.processes import CourierSettings, supernode_command, supernode_environment
-from hanse_client.vault.home import NodeHome, NodeHomeError
+from hanse_client.vault.home import NodeHome
 from hanse_client.vault.policy import load_policy
 from hanse_client.vault.run_register import Admission, RunRegister
 from hanse_privacy.identity import SigningKey
@@ -24,7 +24,7 @@ HomeOption = Annotated[Path, typer.Option("--home", help="The node's folder: pol
 
 @app.command()
 def keygen(home: HomeOption) -> None:
-    """Make the node's keys and print what the others pin."""
+    """Make the node's keys and its empty ledger, and print what the others pin."""
     from hanse_client.data.pseudonyms import PseudonymKey  # noqa: PLC0415
 
     paths = NodeHome(root=home)
@@ -32,6 +32,7 @@ def keygen(home: HomeOption) -> None:
     key = SigningKey.generate()
     key.save(paths.signing_key)
     PseudonymKey.generate(f"{datetime.now(tz=UTC):%Y-%m}").save(paths.pseudonym_key)
+    PrivacyLedger.create(paths.ledger)
     _console.print(f"public key   {key.public.text}\nfingerprint  {key.public.fingerprint}", highlight=False)
     _console.print("Send the public key to the league; compare the fingerprint by telephone. Keep keys/ backed up.")
 
@@ -143,22 +144,17 @@ def refuse(run: str, home: HomeOption) -> None:
 
 
 @app.command()
-def budget(home: HomeOption) -> None:
-    """Show what was spent, run by run, and what the cap leaves."""
-    paths = NodeHome(root=home)
-    policy = load_policy(paths.policy)
-    if not paths.ledger.exists():
-        raise NodeHomeError(f"There is no ledger in {paths.root}.", "The vault makes it when it first serves.")
-    ledger = PrivacyLedger(paths.ledger, cap=policy.cap)
-    statement = ledger.statement()
-    table = Table("run", "releases")
-    counted: dict[str, int] = {}
-    for entry in ledger.entries():
-        counted[entry.run] = counted.get(entry.run, 0) + 1
-    for run, releases in counted.items():
-        table.add_row(run, str(releases))
-    _console.print(table)
-    _console.print(
-        f"Spent ε = {statement.spent_epsilon:.3f} of {statement.cap.epsilon:g} at δ = {statement.cap.delta:g}.",
-        highlight=False,
-    )
+def budget(
+    home: HomeOption,
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON, for programs.")] = False,
+) -> None:
+    """Show what was asked for and spent, run by run, and what each cap leaves."""
+    from hanse_client.vault.budget import budget_as_json, budget_tables, read_budget  # noqa: PLC0415
+
+    found = read_budget(NodeHome(root=home))
+    if as_json:
+        typer.echo(budget_as_json(found))
+        return
+    for table in budget_tables(found):
+        _console.print(table)

@@ -9,6 +9,7 @@ import duckdb
 import numpy as np
 
 from hanse_client.data.pseudonyms import PseudonymKey
+from hanse_client.vault.ledger_file import open_ledger
 from hanse_client.vault.policy import load_policy
 from hanse_client.vault.run_register import RunRegister
 from hanse_demo.complete_journey import HARNESS_FOLDER, HOUSEHOLDS_FILE
@@ -31,16 +32,14 @@ from hanse_models.catalogue import Catalogue, load_catalogue
 from hanse_models.popularity import SharedPopularity
 from hanse_privacy.accounting import epsilon_of, total_rho
 from hanse_privacy.errors import HanseError
-from hanse_privacy.ledger import PrivacyLedger
 from hanse_privacy.protocol.proposal import ChurnEvaluationStep, ChurnGradientStep, PopularityStep
 from hanse_server.programmes import interval
 
 TARGET_WEEKS = 4
 _POPULAR_ITEMS = 12
 NOT_YET = (
-    "Secure aggregation: the centre sees each vault's release, which carries that vault's own full noise.",
     "Inclusion of proposals and releases in an evidence log that partners witness.",
-    "Approval by a compliance officer of each partner before a run.",
+    "A bound on what one household gives to several partners together.",
 )
 ORACLE_NOTE = (
     "Exact figures computed by the harness, which owns all partners' data. No party of a real league could see them."
@@ -196,7 +195,7 @@ def _released_run(run: FinishedRun, *, workshop: Workshop, catalogue: Catalogue)
 
 def _recorded_epsilon(workshop: Workshop, partner: str, *, run: str, delta: float) -> float:
     home = workshop.node(partner)
-    entries = PrivacyLedger(home.ledger, cap=load_policy(home.policy).cap).entries()
+    entries = open_ledger(home, load_policy(home.policy)).entries()
     return epsilon_of([entry.event for entry in entries if entry.run == run], delta=delta)
 
 

@@ -117,16 +117,15 @@ class PartnerTruth(_Part):
 class MultiplePartners(_Part):
     """What the stated ε means for a household that shops at k partners of the league.
 
-    Each of the k vaults adds its own full noise to its own release, so a run that costs ρ (zCDP) for one customer
-    at one partner costs the household k·ρ. (One noise draw for the sum of all partners would cost k²·ρ, since the
-    k clipped contributions may add up.)
+    Its k clipped vectors meet in the league's one sum, against one noise, and may all point the same way: a run that
+    costs ρ (zCDP) for one customer at one partner costs the household k²·ρ.
     """
 
     partners: int
     households: int | None
     """Null where nobody can know it, not even the harness."""
     epsilon: dict[str, float]
-    """Per run: ε of k·ρ, at the run's own δ."""
+    """Per run: ε of k²·ρ, at the run's own δ."""
 
 
 class DemoOracle(_Part):

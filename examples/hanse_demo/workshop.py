@@ -15,6 +15,7 @@ from hanse_client.vault.home import NodeHome
 from hanse_demo.story import StoryInvalidError
 from hanse_privacy.errors import HanseError
 from hanse_privacy.identity import SigningKey
+from hanse_privacy.ledger import PrivacyLedger
 from hanse_server.league import LeagueHome
 
 _MARK = ".hanse-demo"
@@ -140,6 +141,7 @@ def _fill(workshop: Workshop) -> None:
         keys[partner.upper()] = SigningKey.generate()
         keys[partner.upper()].save(home.signing_key)
         PseudonymKey.generate("demo").save(home.pseudonym_key)
+        PrivacyLedger.create(home.ledger)
     today = datetime.now(tz=UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     values = {f"KEY_{name}": key.public.text for name, key in keys.items()}
     values |= {

@@ -3,7 +3,8 @@
 A release carries one or more *blocks* (say, purchase rates, breadth and the customer count). Each
 block has its own clip and a share of the privacy loss; together they form one vector per customer
 whose L2 norm is at most 1, and one Gaussian mechanism covers it (splitting ρ by ``share`` is exactly
-splitting zCDP).
+splitting zCDP). The noise of that mechanism is made in shares, one per vault: what is released is the
+sum of all vaults' vectors, and no vault's own.
 """
 
 import math
@@ -14,14 +15,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hanse_privacy.accounting import ReleaseEvent
-from hanse_privacy.discrete_gaussian import sample_discrete_gaussian
 from hanse_privacy.errors import HanseError
+from hanse_privacy.noise.discrete_gaussian import largest_draw, sample_discrete_gaussian
 from hanse_privacy.randomness import RandomSource
 from hanse_privacy.validation import require, require_at_least, require_not_empty, require_positive
 
 SMALLEST_NOISE_UNITS = 4
-"""Noise narrower than this many integer units is refused (see DESIGN, accounting of sums)."""
+"""A share of noise narrower than this many integer units is refused: from there on τ is below 10^-67 (see
+:func:`~hanse_privacy.accounting.tau`)."""
 
+LARGEST_NOISE_MULTIPLIER = 1e6
 SMALLEST_CLIP = 1e-6
 LARGEST_CLIP = 1e12
 SMALLEST_SHARE = 1e-6
@@ -63,27 +66,36 @@ class BlockLayout:
 class ReleaseLayout:
     """What one release looks like and how much noise it carries; public, fixed before any data is read.
 
-    Guarantee: a vector made by :func:`sum_customers` under this layout, plus discrete Gaussian noise of
-    ``variance_parameter`` in every coordinate, satisfies the zCDP of :attr:`event` for adding or
-    removing one customer.
+    Guarantee: a sum of vectors made by :func:`sum_customers` under this layout, to which at least ``honest_shares``
+    vaults have added discrete Gaussian noise of ``share_variance_parameter`` in every coordinate, satisfies the zCDP of
+    :attr:`event` for adding or removing one customer of one vault, against everybody who does not know those shares.
     """
 
     blocks: tuple[BlockLayout, ...]
     units: int
     """Integer units per unit of norm: the grid's fineness and the integer L2 sensitivity."""
     noise_multiplier: float
-    """σ as a multiple of the sensitivity."""
+    """σ as a multiple of the sensitivity, of the shares together that the guarantee counts on."""
+    honest_shares: int
+    """h: so many vaults' shares make up that σ."""
 
     def __post_init__(self) -> None:
         require_not_empty(blocks=self.blocks)
         require_positive(noise_multiplier=self.noise_multiplier)
+        require(
+            self.noise_multiplier <= LARGEST_NOISE_MULTIPLIER,
+            name="noise_multiplier",
+            value=self.noise_multiplier,
+            bound=f"at most {LARGEST_NOISE_MULTIPLIER:g}",
+        )
         require(16 <= self.units <= 2**24, name="units", value=self.units, bound="between 16 and 2^24")
         total = math.fsum(block.share for block in self.blocks)
         require(total <= 1 + 1e-12, name="sum of shares", value=total, bound="at most 1")
-        noise_units = self.noise_multiplier * self.units
+        require_at_least(1, honest_shares=self.honest_shares)
+        noise_units = self.noise_multiplier * self.units / math.sqrt(self.honest_shares)
         require(
             noise_units >= SMALLEST_NOISE_UNITS,
-            name="noise in integer units",
+            name="a share of noise in integer units",
             value=noise_units,
             bound=f"{SMALLEST_NOISE_UNITS} or more",
         )
@@ -94,17 +106,26 @@ class ReleaseLayout:
         return sum(block.size for block in self.blocks)
 
     @property
-    def variance_parameter(self) -> int:
-        """σ² in squared integer units, rounded up."""
-        return math.ceil((self.noise_multiplier * self.units) ** 2)
+    def share_variance_parameter(self) -> int:
+        """σ²/h in squared integer units, rounded up: what each vault adds."""
+        return math.ceil((self.noise_multiplier * self.units) ** 2 / self.honest_shares)
 
     @property
     def event(self) -> ReleaseEvent:
         """What one release under this layout costs."""
-        return ReleaseEvent(squared_sensitivity=self.units**2, variance_parameter=self.variance_parameter)
+        return ReleaseEvent(
+            squared_sensitivity=self.units**2,
+            variance_parameter=self.share_variance_parameter,
+            shares=self.honest_shares,
+            size=self.size,
+        )
+
+    def largest_entry(self, *, customers: int) -> int:
+        """The largest magnitude of an entry of one vault's vector, its noise included."""
+        return customers * self.units + largest_draw(variance_parameter=self.share_variance_parameter)
 
     def decode(self, vector: NDArray[np.int64]) -> dict[str, NDArray[np.float64]]:
-        """Turn a released vector, or a sum of such, back into each block's own unit."""
+        """Turn a released sum back into each block's own unit."""
         require(vector.shape == (self.size,), name="vector shape", value=vector.shape, bound=f"({self.size},)")
         parts, start = {}, 0
         for block in self.blocks:
@@ -113,10 +134,10 @@ class ReleaseLayout:
             start += block.size
         return parts
 
-    def standard_deviation(self, name: str, *, releases: int = 1) -> float:
-        """Noise per coordinate of a block in its own unit, after summing ``releases`` vaults' releases."""
+    def standard_deviation(self, name: str, *, vaults: int) -> float:
+        """Noise per coordinate of a block in its own unit, in the sum of so many vaults: n/h of what is counted on."""
         block = next(block for block in self.blocks if block.name == name)
-        return math.sqrt(self.variance_parameter * releases) * self._step(block)
+        return math.sqrt(self.share_variance_parameter * vaults) * self._step(block)
 
     def _step(self, block: BlockLayout) -> float:
         return block.clip / (math.sqrt(block.share) * self.units)
@@ -226,7 +247,9 @@ def _squared_norms(integers: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 def add_noise(layout: ReleaseLayout, exact: CustomerSum, *, source: RandomSource) -> NDArray[np.int64]:
-    """Add a fresh discrete Gaussian draw to every coordinate: what may leave, once it is paid for."""
-    noise = sample_discrete_gaussian(variance_parameter=layout.variance_parameter, size=layout.size, source=source)
+    """Add a fresh share of noise to every coordinate: what may be masked and leave, once it is paid for."""
+    noise = sample_discrete_gaussian(
+        variance_parameter=layout.share_variance_parameter, size=layout.size, source=source
+    )
     noisy: NDArray[np.int64] = exact.vector + noise
     return noisy

@@ -16,6 +16,7 @@ from hanse_privacy.canonical import canonical_digest
 from hanse_privacy.errors import HanseError
 from hanse_privacy.protocol.proposal import RunProposal
 from hanse_server.league import LeagueHome, RunFolder
+from hanse_server.league_ledger import LeagueLedger
 
 POLL_S = 1.0
 _TIMEOUT_S = 30.0
@@ -122,7 +123,7 @@ def require_approval(
 def record_outcome(home: LeagueHome, *, proposal: RunProposal) -> None:
     """Tell every consent service what became of a run, from the run's own journal and result.
 
-    Rounds that were begun count as paid, whether or not they were answered.
+    Attempts that were asked count as paid, whether or not they were answered.
 
     Raises:
         HanseError: If a service does not answer, or refuses.
@@ -135,7 +136,7 @@ def record_outcome(home: LeagueHome, *, proposal: RunProposal) -> None:
         completed=result is not None,
         result_sha256=canonical_digest(result) if result is not None else None,
         rounds=begun,
-        epsilon_spent=epsilon_of(proposal.events()[:begun], delta=proposal.delta) if begun else 0.0,
+        epsilon_spent=epsilon_of(LeagueLedger(home.ledger).attempts(proposal.run), delta=proposal.delta),
     )
     for served in services_of(home):
         served.service.record_outcome(proposal.run, outcome)

@@ -1,12 +1,15 @@
 """``hanse league``: the centre's commands."""
 
+import json
 import os
 from contextlib import suppress
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.table import Table
 
 from hanse_consent.runs.standing import RunStanding
 from hanse_privacy.errors import HanseError
@@ -15,6 +18,7 @@ from hanse_privacy.terminal import plain
 from hanse_server.approval import record_outcome, require_approval, services_of
 from hanse_server.flower.processes import environment, prepare, superlink_command
 from hanse_server.league import LeagueHome, RunFolder
+from hanse_server.league_ledger import LeagueLedger
 from hanse_server.submission import follow, propose, submit
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
@@ -55,6 +59,7 @@ def run(
     paths = LeagueHome(root=home)
     proposal = propose(paths, draft)
     _console.print(f"Run {proposal.run}: ε = {proposal.cost_epsilon():.3f}, δ = {proposal.delta:g}", highlight=False)
+    _console.print(proposal.guarantee.explain(), highlight=False)
     _console.print("Compliance officers of every partner have to approve it in their consent service.")
     require_approval(
         services_of(paths),
@@ -73,6 +78,25 @@ def run(
         raise
     record_outcome(paths, proposal=proposal)
     _console.print(f"Released: {', '.join(result['released'])}. In {paths.run_folder(proposal.run) / 'result.json'}.")
+
+
+@app.command()
+def budget(
+    home: HomeOption,
+    *,
+    delta: Annotated[float, typer.Option(help="The δ at which ε is stated.")] = 1e-6,
+    as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON, for programs.")] = False,
+) -> None:
+    """Show what was asked of each partner, run by run and together."""
+    found = LeagueLedger(LeagueHome(root=home).ledger).spending(delta=delta)
+    if as_json:
+        typer.echo(json.dumps({"delta": delta, "spending": [asdict(one) for one in found]}, indent=1))
+        return
+    table = Table("partner", "run", "attempts asked", "answered", "ε at most")
+    for one in found:
+        table.add_row(one.partner, one.run or "all together", str(one.asked), str(one.answered), f"{one.epsilon:.3f}")
+    table.caption = f"δ = {delta:g}, for one customer at that partner. Losses compose: they do not add up."
+    _console.print(table)
 
 
 def _tell_standings(standings: tuple[RunStanding, ...]) -> None:

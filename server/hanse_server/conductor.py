@@ -15,6 +15,11 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from hanse_privacy.aggregation.centre_side import Collection
+from hanse_privacy.aggregation.masks import Attempt
+from hanse_privacy.aggregation.session_keys import verified_keys
+from hanse_privacy.aggregation.vault_side import SumRefusal
+from hanse_privacy.caps import Charge
 from hanse_privacy.errors import HanseError
 from hanse_privacy.identity import SigningKey
 from hanse_privacy.protocol.letters import (
@@ -24,21 +29,22 @@ from hanse_privacy.protocol.letters import (
     Answer,
     CourierReply,
     Instruction,
-    LetterMalformedError,
+    KeyResult,
+    MaskedResult,
     Outcome,
-    ReleaseResult,
     decode,
     open_answer,
     seal,
 )
-from hanse_privacy.protocol.proposal import RunProposal
+from hanse_privacy.protocol.proposal import RunProposal, Step
 from hanse_privacy.release import ReleaseLayout
 from hanse_server.league import Deadlines
+from hanse_server.league_ledger import LeagueLedger
 from hanse_server.programmes import Programme
 
 _APPROVAL_POLL_S = 1.0
-_LARGEST_ENTRY = 2**55
-"""Bounds each entry so that no sum over a roster of up to 128 vaults can overflow."""
+_SENDS = 2
+"""So often an attempt is sent to a vault that does not answer, before the run ends."""
 
 
 class RunFailedError(HanseError):
@@ -71,6 +77,7 @@ class Conductor:
     centre: str
     key: SigningKey
     transport: Transport
+    ledger: LeagueLedger
     deadlines: Deadlines
     journal: Callable[[dict[str, Any]], None]
     """Told of every event, as JSON values."""
@@ -89,28 +96,41 @@ class Conductor:
                 f"{connected} of {expected} nodes were connected after {self.deadlines.nodes_s:g} seconds.",
                 "Start the missing nodes' couriers ('hanse node courier') and propose the run again.",
             )
-        self._admit()
+        session_keys = self._admit()
         for round_number in range(1, self.proposal.rounds + 1):
-            programme = self._round(programme, round_number)
+            programme = self._round(programme, round_number, session_keys)
         return programme.result()
 
-    def _admit(self) -> None:
-        parameters = msgspec.msgpack.encode(AdmitParameters(signed_proposal=self.signed_proposal))
+    def _admit(self) -> list[bytes]:
+        """Have every vault admit the run; return their signed ephemeral keys, in the roster's order."""
         started = time.monotonic()
-        waiting = self.proposal.partners()
+        waiting: Sequence[str] = self.proposal.partners()
+        keys: dict[str, bytes] = {}
         while True:
-            answers = self._ask(
+            answers, faults = self._ask(
                 waiting,
                 round_number=0,
                 operation="admit",
                 version=1,
-                parameters=parameters,
+                parameters=self._admit_parameters,
                 timeout_s=self.deadlines.admission_s,
             )
             waiting = tuple(partner for partner, answer in answers.items() if answer.outcome is Outcome.WAITING)
+            for partner, answer in answers.items():
+                if answer.outcome is Outcome.REFUSED:
+                    faults[partner] = _refusal(answer)
+                elif answer.outcome is Outcome.DONE:
+                    result = decode(answer.result, KeyResult)
+                    self._take_statement(partner, result.ledger_statement, answered=None)
+                    keys[partner] = result.session_key
+            if faults:
+                raise self._ended("the admission", faults)
             if not waiting:
                 self.journal({"event": "admitted", "seconds": time.monotonic() - started})
-                return
+                messages = [keys[partner] for partner in self.proposal.partners()]
+                # Each vault looks again; said here, it names the partner before anybody has paid.
+                verified_keys(messages, self.proposal.identity)
+                return messages
             if time.monotonic() - started > self.deadlines.approval_s:
                 raise RunFailedError(
                     f"Nobody approved the run at {', '.join(waiting)} in {self.deadlines.approval_s:g} seconds.",
@@ -119,27 +139,86 @@ class Conductor:
             self.journal({"event": "waiting-for-approval", "partners": list(waiting)})
             time.sleep(_APPROVAL_POLL_S)
 
-    def _round(self, programme: Programme, round_number: int) -> Programme:
+    def _take_statement(self, partner: str, signed: bytes, *, answered: Charge | None) -> None:
+        key = self.proposal.key_of(partner)
+        self.ledger.take_statement(signed, partner=partner, key=key, answered=answered)
+
+    def _admit_parameters(self, partner: str) -> bytes:
+        statement = self.ledger.statement_of(partner, key=self.proposal.key_of(partner))
+        return msgspec.msgpack.encode(AdmitParameters(signed_proposal=self.signed_proposal, ledger_statement=statement))
+
+    def _round(self, programme: Programme, round_number: int, session_keys: list[bytes]) -> Programme:
         step = self.proposal.step_of(round_number)
         if step is None:
             raise RunFailedError(f"The proposal has no round {round_number}.", "Propose the run again.")
         layout = self.proposal.layout(step)
         started = time.monotonic()
         self.journal({"event": "round-started", "round": round_number, "operation": step.operation})
-        answers = self._ask(
-            self.proposal.partners(),
-            round_number=round_number,
-            operation=step.operation,
-            version=step.version,
-            parameters=programme.parameters(),
-            timeout_s=self.deadlines.round_s,
-        )
-        total = np.zeros(layout.size, dtype=np.int64)
-        for partner, answer in answers.items():
-            total += _vector(answer, layout, partner=partner)
+        total = self._total(step, layout, programme.parameters(), round_number, session_keys)
         programme = programme.absorb(layout.decode(total), round_number=round_number)
         self.journal({"event": "round-finished", "round": round_number, "seconds": time.monotonic() - started})
         return programme
+
+    def _total(
+        self, step: Step, layout: ReleaseLayout, parameters: bytes, round_number: int, session_keys: list[bytes]
+    ) -> NDArray[np.int64]:
+        """Attempt the round until every vault has answered one and the same attempt."""
+        number = 1
+        while True:
+            attempt = Attempt(round=round_number, step=self.proposal.steps.index(step), attempt=number)
+            collection = Collection(
+                partners=self.proposal.partners(), attempt=attempt, ring=self.proposal.ring, size=layout.size
+            )
+            total = self._attempt(collection, step, parameters, session_keys)
+            if total is not None:
+                return total
+            self.journal({"event": "attempt-void", "round": round_number, "attempt": number})
+            number += 1  # what a vault may spend in a run is bounded, and with it this loop
+
+    def _attempt(
+        self, collection: Collection, step: Step, parameters: bytes, session_keys: list[bytes]
+    ) -> NDArray[np.int64] | None:
+        """Collect every vault's masked vector and add up; none if a vault lost the attempt."""
+        is_void, faults = False, dict.fromkeys(collection.partners, "")
+        charge = self.proposal.charge(step, round_number=collection.attempt.round, attempt=collection.attempt.attempt)
+        self.ledger.ask(collection.partners, charge)
+        for _ in range(_SENDS):
+            # Whoever answered before sends the same bytes again: nobody is asked for a second vector.
+            answers, faults = self._ask(
+                collection.missing,
+                round_number=collection.attempt.round,
+                attempt=collection.attempt.attempt,
+                session_keys=session_keys,
+                operation=step.operation,
+                version=step.version,
+                parameters=lambda _: parameters,
+                timeout_s=self.deadlines.round_s,
+            )
+            refused = {}
+            for partner, answer in answers.items():
+                if answer.outcome is Outcome.DONE:
+                    result = decode(answer.result, MaskedResult)
+                    self._take_statement(partner, result.ledger_statement, answered=charge)
+                    collection = collection.receive(partner, result.masked)
+                elif answer.reason == SumRefusal.ATTEMPT_VOID:
+                    is_void = True
+                else:
+                    refused[partner] = _refusal(answer)
+            if refused:
+                raise self._ended(f"round {collection.attempt.round}", faults | refused)
+            if is_void:
+                return None
+            if not faults:
+                return collection.total()
+        raise self._ended(f"round {collection.attempt.round}", faults)
+
+    def _ended(self, where: str, faults: Mapping[str, str]) -> RunFailedError:
+        named = " ".join(f"{partner}: {fault}" for partner, fault in faults.items())
+        return RunFailedError(
+            f"Run {self.proposal.run} ended in {where}, for it needs all of {len(self.proposal.roster)} vaults."
+            f" {named}",
+            "Mend what is named, then propose the run again. What vaults paid for so far stays paid.",
+        )
 
     def _ask(
         self,
@@ -148,9 +227,12 @@ class Conductor:
         round_number: int,
         operation: str,
         version: int,
-        parameters: bytes,
+        parameters: Callable[[str], bytes],
         timeout_s: float,
-    ) -> dict[str, Answer]:
+        attempt: int = 0,
+        session_keys: Sequence[bytes] = (),
+    ) -> tuple[dict[str, Answer], dict[str, str]]:
+        """Send each partner a letter; return the answers that came, and why there is none from the others."""
         letters = {
             partner: seal(
                 Instruction(
@@ -158,13 +240,15 @@ class Conductor:
                     run=self.proposal.run,
                     proposal=self.proposal.digest,
                     round=round_number,
+                    attempt=attempt,
+                    session_keys=list(session_keys),
                     operation=operation,
                     operation_version=version,
                     sender=self.centre,
                     recipient=partner,
                     nonce=secrets.token_bytes(NONCE_BYTES),
                     sent_at=self.clock(),
-                    parameters=msgspec.Raw(parameters),
+                    parameters=msgspec.Raw(parameters(partner)),
                 ),
                 key=self.key,
             )
@@ -175,20 +259,13 @@ class Conductor:
             accept=lambda partner, reply: self._is_genuine(partner, reply, letters[partner]),
             timeout_s=timeout_s,
         )
-        answers, faults = {}, []
+        answers, faults = {}, {}
         for partner, letter in letters.items():
             try:
                 answers[partner] = self._open(partner, replies.get(partner), letter)
             except HanseError as error:
-                faults.append(f"{partner}: {error.what}")
-        if faults:
-            where = f"round {round_number}" if round_number else "the admission"
-            raise RunFailedError(
-                f"Run {self.proposal.run} ended in {where}, for it needs all of {len(self.proposal.roster)} vaults. "
-                + " ".join(faults),
-                "Mend what is named, then propose the run again. What vaults paid for so far stays paid.",
-            )
-        return answers
+                faults[partner] = error.what
+        return answers, faults
 
     def _is_genuine(self, partner: str, reply: bytes, letter: bytes) -> bool:
         try:
@@ -207,21 +284,8 @@ class Conductor:
                 f"no answer from its vault (the courier says {received.failure}: {received.explanation})",
                 "Look whether its vault is running.",
             )
-        answer = open_answer(received.answer, key=self.proposal.key_of(partner), instruction_letter=letter)
-        if answer.outcome is Outcome.REFUSED:
-            raise RunFailedError(f"refused, {answer.reason}: {answer.explanation}", "Mend what it names.")
-        return answer
+        return open_answer(received.answer, key=self.proposal.key_of(partner), instruction_letter=letter)
 
 
-def _vector(answer: Answer, layout: ReleaseLayout, *, partner: str) -> NDArray[np.int64]:
-    data = decode(answer.result, ReleaseResult).vector
-    if len(data) != 8 * layout.size:
-        raise LetterMalformedError(
-            f"{partner} released {len(data)} bytes, not {8 * layout.size}.", "Both ends must run the same Hanse."
-        )
-    vector = np.frombuffer(data, dtype="<i8").astype(np.int64)
-    if (vector > _LARGEST_ENTRY).any() or (vector < -_LARGEST_ENTRY).any():
-        raise LetterMalformedError(
-            f"{partner} released a value that no number of customers could add up to.", "Speak with the partner."
-        )
-    return vector
+def _refusal(answer: Answer) -> str:
+    return f"refused, {answer.reason}: {answer.explanation}"

@@ -102,6 +102,11 @@ class LeagueHome:
         """What Flower keeps: its state file and configuration."""
         return self.root / "flower"
 
+    @property
+    def ledger(self) -> Path:
+        """What was asked of every vault."""
+        return self.root / "ledger.db"
+
     def run_folder(self, run: str) -> Path:
         """Where one run's proposal, journal and result lie."""
         return self.root / "runs" / run

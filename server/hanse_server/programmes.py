@@ -64,7 +64,7 @@ class PopularityProgramme:
         """Rates and breadths per item, and the number of customers, each with its noise."""
         sums = _present(self.sums)
         layout, partners = self.proposal.layout(self.step), len(self.proposal.roster)
-        deviations = {block.name: layout.standard_deviation(block.name, releases=partners) for block in layout.blocks}
+        deviations = {block.name: layout.standard_deviation(block.name, vaults=partners) for block in layout.blocks}
         return {
             "kind": "popularity",
             "last_week": self.step.last_week,
@@ -109,11 +109,11 @@ class ChurnProgramme:
         partners = len(self.proposal.roster)
         evaluation = next(step for step in self.proposal.steps if isinstance(step, ChurnEvaluationStep))
         counting = next(step for step in self.proposal.steps if isinstance(step, ChurnGradientStep))
-        deviation = self.proposal.layout(evaluation).standard_deviation("histogram", releases=partners)
+        deviation = self.proposal.layout(evaluation).standard_deviation("histogram", vaults=partners)
         released = auc_from_histograms(
             histogram[: evaluation.bins], histogram[evaluation.bins :], noise_standard_deviation=deviation
         )
-        counted = self.proposal.layout(counting).standard_deviation("customers", releases=partners)
+        counted = self.proposal.layout(counting).standard_deviation("customers", vaults=partners)
         return {
             "kind": "churn",
             "training_last_week": counting.last_week,

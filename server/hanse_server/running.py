@@ -7,6 +7,7 @@ from hanse_privacy.errors import HanseError
 from hanse_privacy.protocol.proposal import RunProposal
 from hanse_server.conductor import Conductor, RunFailedError, Transport
 from hanse_server.league import LeagueHome, RunFolder
+from hanse_server.league_ledger import LeagueLedger
 from hanse_server.programmes import programme_for
 
 HOME_VARIABLE = "HANSE_LEAGUE_HOME"
@@ -36,6 +37,7 @@ def conduct_run(home: LeagueHome, *, run: str, transport: Transport) -> None:
             centre=league.centre.name,
             key=key,
             transport=transport,
+            ledger=LeagueLedger(home.ledger),
             deadlines=league.deadlines,
             journal=folder.note,
             clock=lambda: datetime.now(tz=UTC),

@@ -16,6 +16,7 @@ import pytest
 
 from hanse_client.data.pseudonyms import PseudonymKey
 from hanse_client.vault import operations
+from hanse_client.vault.ledger_file import open_ledger
 from hanse_client.vault.operations import Work
 from hanse_client.vault.policy import cohort_floor, load_policy
 from hanse_client.vault.purchase_store import PurchaseStore
@@ -33,6 +34,7 @@ from hanse_privacy.randomness import RandomSource, UnsafeSeededRandomness
 from hanse_privacy.release import CustomerSum, ReleaseLayout, add_noise
 from hanse_server.conductor import RunFailedError
 from hanse_server.league import RunFolder
+from hanse_server.league_ledger import LeagueLedger
 
 
 def edit(path: Path, old: str, new: str) -> None:
@@ -43,7 +45,7 @@ def edit(path: Path, old: str, new: str) -> None:
 
 def ledger_of(league: MemoryLeague, partner: str) -> PrivacyLedger:
     home = league.workshop.node(partner)
-    return PrivacyLedger(home.ledger, cap=load_policy(home.policy).cap)
+    return open_ledger(home, load_policy(home.policy))
 
 
 def registered(league: MemoryLeague, partner: str, proposal: RunProposal) -> tuple[RoundRecord, ...]:
@@ -59,10 +61,11 @@ def granted(league: MemoryLeague, partner: str, proposal: RunProposal) -> list[s
 
 
 def stated_deviation(proposal: RunProposal, name: str, *, partners: int) -> float:
-    """Noise that the signed proposal promises in one released coordinate, in the block's own unit."""
+    """Noise of so many vaults that the signed proposal promises in one coordinate, in the block's own unit."""
     step = next(step for step in proposal.steps if hasattr(step, name))
     block = getattr(step, name)
-    return float(step.noise_multiplier * block.clip / math.sqrt(block.share) * math.sqrt(partners))
+    shares = math.sqrt(partners / proposal.honest_minimum)
+    return float(step.noise_multiplier * block.clip / math.sqrt(block.share) * shares)
 
 
 def test_both_runs_release_what_their_proposals_say(league: MemoryLeague) -> None:
@@ -187,6 +190,10 @@ def half_the_noise(layout: ReleaseLayout, exact: CustomerSum, *, source: RandomS
     return add_noise(replace(layout, noise_multiplier=layout.noise_multiplier / 2), exact, source=source)
 
 
+def shares_too_small(layout: ReleaseLayout, exact: CustomerSum, *, source: RandomSource) -> np.ndarray:
+    return add_noise(replace(layout, honest_shares=layout.honest_shares + 3), exact, source=source)
+
+
 def noise_used_again(layout: ReleaseLayout, exact: CustomerSum, *, source: RandomSource) -> np.ndarray:
     return add_noise(layout, exact, source=UnsafeSeededRandomness(1))
 
@@ -209,6 +216,7 @@ def everybody_twice(work: Work, *, data: operations.CohortData, cohort: Sequence
     [
         ("add_noise", no_noise),
         ("add_noise", half_the_noise),
+        ("add_noise", shares_too_small),
         ("add_noise", noise_used_again),
         ("sum_customers", no_clip),
         ("customer_batches", everybody_twice),
@@ -217,7 +225,7 @@ def everybody_twice(work: Work, *, data: operations.CohortData, cohort: Sequence
 def test_a_vault_that_noises_or_clips_less_would_be_seen(
     league: MemoryLeague, monkeypatch: pytest.MonkeyPatch, function: str, mutant: Callable[..., object]
 ) -> None:
-    monkeypatch.setattr(f"hanse_client.vault.vault.{function}", mutant)
+    monkeypatch.setattr(f"hanse_client.vault.rounds.{function}", mutant)
     found = two_releases(league)
     with pytest.raises(AssertionError):
         require_noised_sum(**found)
@@ -284,13 +292,17 @@ def test_a_withdrawal_is_out_of_the_next_round(league: MemoryLeague) -> None:
 def test_a_run_above_the_cap_is_refused_before_its_first_round(league: MemoryLeague) -> None:
     league.conduct(league.propose("popularity.toml"))
     league.conduct(league.propose("churn.toml"))
-    spent = ledger_of(league, "north").statement().spent_epsilon
+    spent = ledger_of(league, "north").statement().caps[0].spent_epsilon
     league.conduct(league.propose("popularity.toml"))
     with pytest.raises(RunFailedError, match="BUDGET_EXHAUSTED"):
         league.conduct(league.propose("popularity.toml"))
     statement = ledger_of(league, "north").statement()
-    assert spent < statement.spent_epsilon <= 5.0
-    assert statement.releases == 13
+    assert spent < statement.caps[0].spent_epsilon <= 5.0
+    assert statement.position == 13
+    # The league knows as much of it, from what it asked.
+    asked = {one.partner: one for one in LeagueLedger(league.workshop.league.ledger).spending(delta=1e-5)}
+    assert (asked["north"].asked, asked["north"].answered, asked["north"].run) == (13, 13, None)
+    assert asked["north"].epsilon == statement.caps[0].spent_epsilon
 
 
 @pytest.mark.parametrize(
@@ -362,9 +374,9 @@ def test_a_missing_vault_ends_the_run_by_name_and_is_a_member_of_the_next(
     before = ledger_of(league, "south").statement()
     league.start_vault("south")
     assert ledger_of(league, "south").statement() == before
-    assert before.releases == 2
+    assert before.position == 2
     league.conduct(league.propose("popularity.toml"))
-    assert ledger_of(league, "south").statement().releases == 3
+    assert ledger_of(league, "south").statement().position == 3
 
 
 def test_a_lost_or_older_ledger_is_not_served(league: MemoryLeague) -> None:
@@ -377,12 +389,35 @@ def test_a_lost_or_older_ledger_is_not_served(league: MemoryLeague) -> None:
     league.stop_vault("north")
     for name in (home.ledger, home.ledger.with_name("ledger.db-wal"), home.ledger.with_name("ledger.db-shm")):
         name.unlink(missing_ok=True)
+    with pytest.raises(LedgerUnusableError, match="is missing"):
+        league.start_vault("north")
+    PrivacyLedger.create(home.ledger)
     with pytest.raises(LedgerUnusableError, match="lacks 2 rounds"):
         league.start_vault("north")
-    home.ledger.unlink(missing_ok=True)
+    home.ledger.unlink()
     shutil.copy(older, home.ledger)
     with pytest.raises(LedgerUnusableError, match="lacks 1 rounds"):
         league.start_vault("north")
+
+
+def test_older_copies_of_all_that_a_vault_remembers_are_known_by_its_own_word(league: MemoryLeague) -> None:
+    home = league.workshop.node("north")
+    league.conduct(league.propose("popularity.toml"))
+    league.stop_vault("north")
+    older = [(path, path.read_bytes()) for path in home.ledger.parent.glob("*.db*")]
+    assert {home.ledger, home.runs} <= {path for path, _ in older}
+    league.start_vault("north")
+    league.conduct(league.propose("popularity.toml"))
+    league.stop_vault("north")
+    for path in home.ledger.parent.glob("*.db*"):
+        path.unlink()
+    for path, content in older:
+        path.write_bytes(content)
+    # They fit each other, and the vault starts; what it has said of itself since, it cannot say any more.
+    league.start_vault("north")
+    with pytest.raises(RunFailedError, match=r"LEDGER_UNUSABLE: .* it spoke of at entry 2"):
+        league.conduct(league.propose("popularity.toml"))
+    assert len(ledger_of(league, "north").entries()) == 1
 
 
 def test_a_floor_of_the_centres_choosing_does_not_measure_the_cohort(league: MemoryLeague) -> None:

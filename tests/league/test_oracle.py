@@ -183,6 +183,7 @@ def test_a_release_without_the_fold_is_the_release_of_the_others(purchases, cons
         ),
         units=2**20,
         noise_multiplier=1.0,
+        honest_shares=1,
     )
     noise = np.random.default_rng(1).integers(-(10**6), 10**6, size=layout.size)
 
@@ -415,10 +416,14 @@ def test_churn_labels_must_be_known_in_time(purchases, training, evaluation, hor
         )
 
 
-def test_a_household_at_several_partners_is_the_composition_of_their_vaults_events() -> None:
+def test_a_household_at_several_partners_weighs_as_often_in_one_sum() -> None:
     # Ten rounds of churn and one of popularity, as the vaults record them.
-    churn = [ReleaseEvent(squared_sensitivity=2**20, variance_parameter=210 * 2**20)] * 10
-    popularity = [ReleaseEvent(squared_sensitivity=2**20, variance_parameter=2 * 2**20 + 3)]
+    def event(variance_parameter: int, *, times_the_clip: int = 1) -> ReleaseEvent:
+        return ReleaseEvent(
+            squared_sensitivity=times_the_clip**2 * 2**20, variance_parameter=variance_parameter, shares=1, size=100
+        )
+
+    churn, popularity = [event(210 * 2**20)] * 10, [event(2 * 2**20 + 3)]
     runs = {
         "churn": (sum((event.rho for event in churn), Fraction(0)), 1e-5),
         "popularity": (popularity[0].rho, 1e-6),
@@ -427,12 +432,13 @@ def test_a_household_at_several_partners_is_the_composition_of_their_vaults_even
     assert [row.partners for row in found] == [1, 2, 3, 4]
     assert [row.households for row in found] == [70, 0, 5, 0]
     for row in found:
-        assert row.epsilon["churn"] == pytest.approx(epsilon_of(churn * row.partners, delta=1e-5))
-        assert row.epsilon["popularity"] == pytest.approx(epsilon_of(popularity * row.partners, delta=1e-6))
-        # Composing ρ is no looser than composing the (ε, δ) statements, and grows slower than k² at one noise draw.
-        assert row.epsilon["churn"] <= row.partners * found[0].epsilon["churn"] + 1e-9
-    one_draw = epsilon_of(popularity * 16, delta=1e-6)
-    assert found[0].epsilon["popularity"] < found[3].epsilon["popularity"] < one_draw
+        weighing = [event(210 * 2**20, times_the_clip=row.partners)] * 10
+        assert row.epsilon["churn"] == pytest.approx(epsilon_of(weighing, delta=1e-5))
+        once = [event(2 * 2**20 + 3, times_the_clip=row.partners)]
+        assert row.epsilon["popularity"] == pytest.approx(epsilon_of(once, delta=1e-6))
+        # More than k releases with noise of their own would cost.
+        assert row.epsilon["churn"] >= epsilon_of(churn * row.partners, delta=1e-5) * (1 - 1e-9)
+    assert found[3].epsilon["popularity"] > epsilon_of(popularity * 4, delta=1e-6)
 
 
 def test_households_may_be_unknown_but_not_beyond_the_table() -> None:

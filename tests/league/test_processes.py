@@ -11,12 +11,13 @@ from pathlib import Path
 
 import pytest
 
+from hanse_client.vault.home import NodeHome
+from hanse_client.vault.ledger_file import open_ledger
+from hanse_client.vault.policy import load_policy
 from hanse_client.vault.run_register import RunRegister
 from hanse_demo.memory_league import MemoryLeague
 from hanse_demo.summary import Summary
 from hanse_privacy.accounting import epsilon_of
-from hanse_privacy.ledger import PrivacyLedger
-from hanse_privacy.units import PrivacyBudget
 
 OWN_DATA = Path(__file__).parents[2] / "examples" / "own_data"
 HANSE = str(Path(sys.executable).parent / "hanse")
@@ -66,9 +67,8 @@ def test_the_demo_runs_over_real_flower_processes(tmp_path: Path, league: Memory
     popularity, churn = summary.released.runs
     for run in (popularity, churn):
         for partner, epsilon in run.epsilon_recorded.items():
-            book = PrivacyLedger(
-                out / "partners" / partner / "state" / "ledger.db", cap=PrivacyBudget(epsilon=5.0, delta=1e-5)
-            )
+            home = NodeHome(root=out / "partners" / partner)
+            book = open_ledger(home, load_policy(home.policy))
             events = [entry.event for entry in book.entries() if entry.run == run.run]
             assert epsilon == epsilon_of(events, delta=run.delta) <= run.epsilon_stated
     north = next(truth for truth in summary.demo_oracle.partners if truth.partner == "north")

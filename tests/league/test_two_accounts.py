@@ -124,13 +124,17 @@ class House:
 
     def admission(self, proposal: RunProposal, *, key: SigningKey | None = None) -> bytes:
         centre = key or SigningKey.load(self.workshop.league.signing_key)
-        parameters = msgspec.msgpack.encode(AdmitParameters(signed_proposal=proposal.sign(centre)))
+        parameters = msgspec.msgpack.encode(
+            AdmitParameters(signed_proposal=proposal.sign(centre), ledger_statement=b"")
+        )
         return seal(
             Instruction(
-                protocol=1,
+                protocol=2,
                 run=proposal.run,
                 proposal=proposal.digest,
                 round=0,
+                attempt=0,
+                session_keys=[],
                 operation="admit",
                 operation_version=1,
                 sender="centre",

@@ -17,7 +17,7 @@ from hanse_privacy.identity import PublicKey, SigningKey
 
 KEY = SigningKey.generate()
 OTHER = SigningKey.generate()
-CONTEXTS = ("instruction/1", "answer/1", "run-proposal/1", "cohort-manifest/1", "http-request/2")
+CONTEXTS = ("instruction/1", "answer/1", "run-proposal/2", "cohort-manifest/1", "http-request/2")
 CURVE_ORDER = 2**252 + 27742317777372353535851937790883648493  # RFC 8032, section 5.1
 
 

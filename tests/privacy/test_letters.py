@@ -22,9 +22,9 @@ from hanse_privacy.protocol.letters import (
     Instruction,
     Letter,
     LetterMalformedError,
+    MaskedResult,
     NoParameters,
     Outcome,
-    ReleaseResult,
     WeightsParameters,
     decode,
     open_answer,
@@ -35,15 +35,17 @@ from hanse_privacy.protocol.letters import (
 CENTRE = SigningKey.generate()
 VAULT = SigningKey.generate()
 REFUSALS = (LetterMalformedError, SignatureInvalidError)
-RECORDS = (Letter, Instruction, Answer, AdmitParameters, NoParameters, WeightsParameters, ReleaseResult, CourierReply)
+RECORDS = (Letter, Instruction, Answer, AdmitParameters, NoParameters, WeightsParameters, MaskedResult, CourierReply)
 
 
 def instruction(**changes: Any) -> Instruction:
     fields: dict[str, Any] = {
-        "protocol": 1,
+        "protocol": 2,
         "run": "churn-1",
         "proposal": "ab" * 32,
         "round": 3,
+        "attempt": 1,
+        "session_keys": [b"north's", b"south's"],
         "operation": "churn-gradient",
         "operation_version": 1,
         "sender": "centre",
@@ -58,7 +60,7 @@ def instruction(**changes: Any) -> Instruction:
 def answer_to(letter: bytes, **changes: Any) -> Answer:
     asked, digest = open_instruction(letter, key=CENTRE.public)
     fields: dict[str, Any] = {
-        "protocol": 1,
+        "protocol": 2,
         "run": asked.run,
         "proposal": asked.proposal,
         "round": asked.round,
@@ -133,7 +135,7 @@ def test_only_the_pinned_key_opens_a_letter() -> None:
 
 
 @pytest.mark.parametrize(
-    "context", [ANSWER_CONTEXT, "run-proposal/1", "cohort-manifest/1", "cohort-request/1", "http-request/2", ""]
+    "context", [ANSWER_CONTEXT, "run-proposal/2", "cohort-manifest/1", "cohort-request/1", "http-request/2", ""]
 )
 def test_a_signature_in_another_context_signs_no_instruction(context: str) -> None:
     body = decode(LETTER, Letter).body
@@ -160,7 +162,8 @@ def test_an_unsigned_letter_is_refused() -> None:
     "changes",
     [
         {"extra": 1},
-        {"protocol": 2},
+        {"protocol": 1},
+        {"protocol": 3},
         {"protocol": 0},
         {"protocol": "1"},
         {"protocol": 1.5},
@@ -313,8 +316,8 @@ def test_an_answer_that_differs_in_any_bound_field_is_refused(changes: dict[str,
 
 
 def test_an_answer_with_another_version_or_outcome_is_refused() -> None:
-    with pytest.raises(LetterMalformedError, match="version 2"):
-        open_answer(seal(answer_to(LETTER, protocol=2), key=VAULT), key=VAULT.public, instruction_letter=LETTER)
+    with pytest.raises(LetterMalformedError, match="version 1"):
+        open_answer(seal(answer_to(LETTER, protocol=1), key=VAULT), key=VAULT.public, instruction_letter=LETTER)
     plain = msgspec.msgpack.decode(decode(ANSWER, Letter).body)
     for change in ({"outcome": "perhaps"}, {"outcome": 1}, {"weight": 1}):
         body = msgspec.msgpack.encode(plain | change)

@@ -13,7 +13,7 @@ from hanse_privacy.randomness import UnsafeSeededRandomness
 from hanse_privacy.release import BlockLayout, ReleaseLayout, UnusableVectorError, add_noise, sum_customers
 
 
-def layout(*, units: int = 1000, noise_multiplier: float = 2.0) -> ReleaseLayout:
+def layout(*, units: int = 1000, noise_multiplier: float = 2.0, honest_shares: int = 1) -> ReleaseLayout:
     return ReleaseLayout(
         blocks=(
             BlockLayout(name="vector", size=5, clip=2.0, share=0.9),
@@ -21,6 +21,7 @@ def layout(*, units: int = 1000, noise_multiplier: float = 2.0) -> ReleaseLayout
         ),
         units=units,
         noise_multiplier=noise_multiplier,
+        honest_shares=honest_shares,
     )
 
 
@@ -101,13 +102,26 @@ def test_huge_zero_integer_and_empty() -> None:
 
 def test_noise_has_the_variance_that_the_layout_states() -> None:
     plan = ReleaseLayout(
-        blocks=(BlockLayout(name="vector", size=20_000, clip=3.0, share=0.5),), units=4096, noise_multiplier=1.5
+        blocks=(BlockLayout(name="vector", size=200_000, clip=3.0, share=0.5),),
+        units=4096,
+        noise_multiplier=1.5,
+        honest_shares=3,
     )
-    nobody = sum_customers(plan, [{"vector": np.zeros((0, 20_000))}])
-    noisy = plan.decode(add_noise(plan, nobody, source=UnsafeSeededRandomness(2)))["vector"]
-    assert noisy.std() == pytest.approx(plan.standard_deviation("vector"), rel=0.03)
-    assert plan.standard_deviation("vector") == pytest.approx(1.5 * 3.0 / math.sqrt(0.5), rel=1e-6)
-    assert plan.standard_deviation("vector", releases=4) == pytest.approx(2 * plan.standard_deviation("vector"))
+    nobody = sum_customers(plan, [{"vector": np.zeros((0, 200_000))}])
+    shares = [add_noise(plan, nobody, source=UnsafeSeededRandomness(seed)) for seed in range(4)]
+    for vaults in (1, 3, 4):
+        noisy = plan.decode(sum(shares[:vaults], start=np.zeros(plan.size, dtype=np.int64)))["vector"]
+        assert noisy.std() == pytest.approx(plan.standard_deviation("vector", vaults=vaults), rel=0.01)
+    # As many vaults as are presumed honest make up the noise that is promised.
+    assert plan.standard_deviation("vector", vaults=3) == pytest.approx(1.5 * 3.0 / math.sqrt(0.5), rel=1e-6)
+
+
+def test_no_entry_passes_the_largest_that_is_stated() -> None:
+    plan = layout(honest_shares=2)
+    crowd = {"vector": np.tile([[9.0, 0, 0, 0, 0]], (300, 1)), "customers": np.zeros((300, 1))}
+    noisy = add_noise(plan, sum_customers(plan, [crowd]), source=UnsafeSeededRandomness(3))
+    largest = plan.largest_entry(customers=300)
+    assert np.abs(noisy).max() <= largest < 300 * plan.units + 20 * plan.units
 
 
 @pytest.mark.parametrize(
@@ -115,6 +129,9 @@ def test_noise_has_the_variance_that_the_layout_states() -> None:
     [
         ({"units": 8}, "units"),
         ({"noise_multiplier": 0.001}, "noise in integer units"),
+        ({"noise_multiplier": 0.007, "honest_shares": 4}, "noise in integer units"),
+        ({"honest_shares": 0}, "honest_shares"),
+        ({"noise_multiplier": 1e200}, "noise_multiplier"),
         ({"noise_multiplier": math.inf}, "noise_multiplier"),
     ],
 )
@@ -132,6 +149,7 @@ def test_shares_beyond_the_whole_are_refused() -> None:
             ),
             units=1000,
             noise_multiplier=1,
+            honest_shares=1,
         )
 
 

@@ -147,7 +147,7 @@ def test_random_headers_raise_nothing_but_the_documented_error(headers: dict[str
 def test_a_request_signature_is_none_of_a_document() -> None:
     # The signed text is canonical JSON, as a document's is: only the context keeps them apart.
     signature = read_claim(HEADERS).signature
-    for context in ("cohort-request/1", "run-proposal/1", "instruction/1"):
+    for context in ("cohort-request/1", "run-proposal/2", "instruction/1"):
         with pytest.raises(SignatureInvalidError):
             KEY.public.verify(context=context, message=b"{}", signature=signature)
 

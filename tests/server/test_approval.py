@@ -18,6 +18,7 @@ from hanse_privacy.protocol.proposal import RunProposal
 from hanse_server import approval
 from hanse_server.approval import NotApprovedError, ServedPartners, record_outcome, require_approval
 from hanse_server.league import League, LeagueHome, RunFolder
+from hanse_server.league_ledger import LeagueLedger
 
 KEYS = {name: SigningKey.generate().public.text for name in ("north", "south", "consent")}
 NOW = datetime.now(tz=UTC)
@@ -186,16 +187,20 @@ def told_to(proposal: RunProposal, monkeypatch: pytest.MonkeyPatch) -> Iterator[
     yield service.outcomes
 
 
-def test_an_outcome_counts_every_round_that_was_begun(
+def test_an_outcome_counts_every_attempt_that_was_asked(
     proposal: RunProposal, folder: RunFolder, told_to: list[RunOutcome], tmp_path: Path
 ) -> None:
+    asked = (*proposal.charges()[:2], proposal.charge(proposal.steps[0], round_number=2, attempt=2))
     for number in (1, 2):
         folder.note({"event": "round-started", "round": number})
+    for charge in asked:
+        LeagueLedger(LeagueHome(root=tmp_path).ledger).ask(["north", "south"], charge)
     folder.note({"event": "failed", "what": "no", "mend": "no"})
     record_outcome(LeagueHome(root=tmp_path), proposal=proposal)
     (outcome,) = told_to
     assert (outcome.completed, outcome.result_sha256, outcome.rounds) == (False, None, 2)
-    assert outcome.epsilon_spent == pytest.approx(epsilon_of(proposal.events()[:2], delta=proposal.delta))
+    events = [charge.event for charge in asked]
+    assert outcome.epsilon_spent == pytest.approx(epsilon_of(events, delta=proposal.delta))
     folder.write_result({"released": [1.5]})
     record_outcome(LeagueHome(root=tmp_path), proposal=proposal)
     assert (told_to[1].completed, told_to[1].result_sha256) == (True, canonical_digest({"released": [1.5]}))

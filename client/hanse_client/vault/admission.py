@@ -7,12 +7,16 @@ from types import MappingProxyType
 from typing import Protocol
 
 from hanse_client.vault.policy import Policy, require_allowed
+from hanse_client.vault.roster_rule import require_roster_apart
 from hanse_client.vault.run_register import Admission, RegisteredRun, RunRegister
 from hanse_consent.errors import ConsentRefusedError
 from hanse_privacy.errors import HanseError
+from hanse_privacy.identity import PublicKey
 from hanse_privacy.ledger import PrivacyLedger
+from hanse_privacy.ledger_entries import LedgerUnusableError
 from hanse_privacy.protocol.approval import ApprovalRequest, RunApproval, SignedApproval
-from hanse_privacy.protocol.letters import Instruction
+from hanse_privacy.protocol.ledger_statement import open_statement
+from hanse_privacy.protocol.letters import AdmitParameters, Instruction
 from hanse_privacy.protocol.proposal import RunProposal
 
 _AWAITING = "RUN_NOT_APPROVED"
@@ -70,16 +74,20 @@ class Admissions:
         self._approvals = approvals
         self._catalogue_digest = catalogue_digest
         self._clock = clock
+        self._proposals: dict[str, RunProposal] = {}
 
-    def admit(self, instruction: Instruction, signed_proposal: bytes) -> None:
-        """Admit a run, or say why not.
+    def admit(self, instruction: Instruction, parameters: AdmitParameters) -> RunProposal:
+        """Admit a run and return its proposal, or say why not.
 
         Raises:
+            LedgerUnusableError: If the ledger is an older one than the vault has spoken of.
             HanseError: If the proposal is not the centre's, breaks the policy, would pass the cap, or was not
                 approved by officers.
             WaitingForApprovalError: If a person has to decide first.
         """
+        signed_proposal = parameters.signed_proposal
         proposal = RunProposal.verify(signed_proposal, key=self._policy.centre_key)
+        self._require_newest_ledger(parameters.ledger_statement)
         if (proposal.run, proposal.digest) != (instruction.run, instruction.proposal) or instruction.round != 0:
             raise RefusedError(
                 "PROPOSAL_MISMATCH", "The letter and its proposal name different runs.", "Send it again."
@@ -87,9 +95,10 @@ class Admissions:
         self._require_not_expired(proposal)
         require_allowed(self._policy, proposal)
         self._require_same_catalogue(proposal)
+        self._require_roster_apart(proposal)
         known = self._register.find(proposal.run)
         if known is None:
-            self._ledger.require_room_for(proposal.events(), run=proposal.run)
+            self._ledger.require_room_for(proposal.charges())
         if known is None or (known.digest == proposal.digest and self._register.approval(proposal.run) is None):
             self._register.keep_approval(proposal.run, self._ask_for_approval(proposal).signed)
         if known is None:
@@ -104,6 +113,7 @@ class Admissions:
             )
             known = self._register.find(proposal.run)
         self._require_admitted(known, instruction)
+        return proposal
 
     def _require_admitted(self, known: RegisteredRun | None, instruction: Instruction) -> RegisteredRun:
         if known is None:
@@ -147,6 +157,8 @@ class Admissions:
         # The export may have been read anew, with another catalogue.
         self._require_same_catalogue(proposal)
         self._require_approved(proposal)
+        # Another run may have been answered since.
+        self._require_roster_apart(proposal)
         return proposal
 
     def _ask_for_approval(self, proposal: RunProposal) -> SignedApproval:
@@ -187,6 +199,27 @@ class Admissions:
             raise RefusedError(
                 "RUN_EXPIRED", f"The approval of run {proposal.run} has expired.", "Propose it anew for approval."
             )
+
+    def _require_newest_ledger(self, signed: bytes) -> None:
+        if not signed:
+            return
+        partner = self._policy.node.partner
+        key = PublicKey.from_text(self._policy.pins.partners[partner])
+        said = open_statement(signed, partner=partner, key=key)
+        if self._ledger.head_at(said.position) != said.head:
+            raise LedgerUnusableError(
+                f"The ledger of {partner} is not the one that it spoke of at entry {said.position}: an older copy.",
+                "Restore the newest one; until then this vault takes part in nothing.",
+            )
+
+    def _require_roster_apart(self, proposal: RunProposal) -> None:
+        answered = (known for known in self._register.runs() if self._register.rounds(known.run))
+        require_roster_apart(self._policy.limits, proposal, map(self._parsed, answered))
+
+    def _parsed(self, known: RegisteredRun) -> RunProposal:
+        if known.digest not in self._proposals:
+            self._proposals[known.digest] = RunProposal.verify(known.signed_proposal, key=self._policy.centre_key)
+        return self._proposals[known.digest]
 
     def _require_not_expired(self, proposal: RunProposal) -> None:
         if self._clock() >= proposal.expires_at:

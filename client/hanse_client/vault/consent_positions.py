@@ -1,10 +1,8 @@
 """How far a vault has seen its consent service go, so that it notices one that was set back. Survives a restart."""
 
-import sqlite3
-from contextlib import closing
 from pathlib import Path
 
-from hanse_client.vault.run_register import RegisterUnusableError
+from hanse_client.vault.register_file import RegisterFile
 from hanse_privacy.errors import HanseError
 
 _SCHEMA = """
@@ -32,12 +30,7 @@ class ConsentPositions:
     """
 
     def __init__(self, path: Path) -> None:
-        self._path = path
-        try:
-            with closing(self._connect()) as connection, connection:
-                connection.execute(_SCHEMA)
-        except sqlite3.Error as error:
-            raise self._unusable(error) from error
+        self._file = RegisterFile(path, schema=_SCHEMA)
 
     def advance(self, service: str, position: int) -> None:
         """Accept a position that is not behind what was seen, and remember it.
@@ -50,33 +43,17 @@ class ConsentPositions:
             ConsentRolledBackError: If the service was further already.
             RegisterUnusableError: If the file cannot be read or written.
         """
-        try:
-            with closing(self._connect()) as connection, connection:
-                row = connection.execute(
-                    "SELECT position FROM consent_position WHERE service = ?", (service,)
-                ).fetchone()
-                seen = int(row[0]) if row is not None else -1
-                if position > seen:
-                    connection.execute(
-                        "INSERT INTO consent_position VALUES (?, ?)"
-                        " ON CONFLICT DO UPDATE SET position = max(position, excluded.position)",
-                        (service, position),
-                    )
-        except sqlite3.Error as error:
-            raise self._unusable(error) from error
+        with self._file.writing() as connection:
+            row = connection.execute("SELECT position FROM consent_position WHERE service = ?", (service,)).fetchone()
+            seen = int(row[0]) if row is not None else -1
+            if position > seen:
+                connection.execute(
+                    "INSERT INTO consent_position VALUES (?, ?)"
+                    " ON CONFLICT DO UPDATE SET position = max(position, excluded.position)",
+                    (service, position),
+                )
         if position < seen:
             raise ConsentRolledBackError(
                 f"The consent service answers as of position {position}; it was at {seen} before.",
                 "It was restored from an older copy: bring the lost acts back; until then nobody may be used.",
             )
-
-    def _connect(self) -> sqlite3.Connection:
-        connection = sqlite3.connect(self._path, timeout=10)
-        connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute("PRAGMA synchronous=FULL")
-        return connection
-
-    def _unusable(self, error: sqlite3.Error) -> RegisterUnusableError:
-        return RegisterUnusableError(
-            f"The consent positions in {self._path.name} cannot be kept ({error}).", "Free disk space or mend the file."
-        )

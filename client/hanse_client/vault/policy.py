@@ -8,8 +8,9 @@ from datetime import date
 from pathlib import Path
 from typing import Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from hanse_privacy.caps import LIFETIME, Cap
 from hanse_privacy.errors import HanseError, InvalidValueError
 from hanse_privacy.identity import PublicKey
 from hanse_privacy.protocol.proposal import RunProposal, Step
@@ -62,6 +63,25 @@ class OperationLimit(_Section):
     """The lowest tier of grants that the operation may use."""
 
 
+class SubCapSection(_Section):
+    """A cap below the total: for a purpose, an operation, a period, or these together."""
+
+    name: str = Field(min_length=1, max_length=60)
+    epsilon: float = Field(gt=0)
+    """The most that it may cost, at the ``delta`` of the limits."""
+    purpose: PurposeName | None = None
+    operation: str | None = None
+    period_days: int | None = Field(default=None, ge=1)
+    """Renewed after so many days, counted from the first day of the league's week 1."""
+
+    @field_validator("name")
+    @classmethod
+    def _not_the_total(cls, name: str) -> str:
+        if name == LIFETIME:
+            raise ValueError(f"{LIFETIME!r} is the cap over everything, total_epsilon")
+        return name
+
+
 class LimitSection(_Section):
     """The floors and caps of this partner."""
 
@@ -76,11 +96,19 @@ class LimitSection(_Section):
     """Countries that recipients may be in."""
     minimum_cohort: int = Field(ge=1)
     minimum_partners: int = Field(ge=2)
+    colluding_partners: int = Field(default=1, ge=0)
+    """So many partners may collude with the centre: a proposal must count on no more than the others being honest."""
+    minimum_roster_change: int = Field(default=2, ge=1)
+    """A roster that differs from an earlier one over the same purchases differs by at least so many vaults."""
+    roster_period_weeks: int = Field(default=4, ge=1)
+    """Purchases up to two weeks that are less than this apart are the same, for the rule on rosters."""
     run_epsilon: float = Field(gt=0)
     """The most that one run may cost."""
     total_epsilon: float = Field(gt=0)
     """The most that all runs together may cost, at ``delta``."""
     delta: float = Field(gt=0, lt=1e-3)
+    sub_caps: tuple[SubCapSection, ...] = ()
+    """Narrower caps; ``total_epsilon`` is over everything and never renewed."""
     ask_a_person: bool = True
     """Whether each run waits for ``hanse node approve``."""
 
@@ -105,9 +133,24 @@ class Policy(_Section):
         return self
 
     @property
-    def cap(self) -> PrivacyBudget:
-        """The ledger's cap."""
-        return PrivacyBudget(epsilon=self.limits.total_epsilon, delta=self.limits.delta)
+    def caps(self) -> tuple[Cap, ...]:
+        """The ledger's caps; the one over everything first."""
+        limits = self.limits
+        total = Cap(name=LIFETIME, budget=PrivacyBudget(epsilon=limits.total_epsilon, delta=limits.delta))
+        return (
+            total,
+            *(
+                Cap(
+                    name=one.name,
+                    budget=PrivacyBudget(epsilon=one.epsilon, delta=limits.delta),
+                    purpose=one.purpose,
+                    operation=one.operation,
+                    period_days=one.period_days,
+                    first_day=limits.week_one,
+                )
+                for one in limits.sub_caps
+            ),
+        )
 
     @property
     def centre_key(self) -> PublicKey:
@@ -182,6 +225,12 @@ def _roster_faults(policy: Policy, proposal: RunProposal) -> list[str]:
         faults.append("this partner is not in the roster")
     if len(proposal.roster) < policy.limits.minimum_partners:
         faults.append(f"{len(proposal.roster)} partners, at least {policy.limits.minimum_partners} needed")
+    honest = len(proposal.roster) - policy.limits.colluding_partners
+    if proposal.honest_minimum > honest:
+        faults.append(
+            f"its noise counts on {proposal.honest_minimum} honest partners of {len(proposal.roster)}, at most"
+            f" {max(honest, 0)} here"
+        )
     return faults
 
 

@@ -17,15 +17,18 @@ from hanse_client.data.ingest import IngestReport, ingest
 from hanse_client.data.pseudonyms import PseudonymKey
 from hanse_client.vault.consent_positions import ConsentPositions
 from hanse_client.vault.home import NodeHome, NodeHomeError
+from hanse_client.vault.ledger_file import open_ledger
 from hanse_client.vault.policy import Policy, PolicyInvalidError, load_policy
 from hanse_client.vault.purchase_store import PurchaseStore
 from hanse_client.vault.run_register import RunRegister
 from hanse_client.vault.socket_server import VaultSocket
+from hanse_client.vault.sum_register import SumRegister
 from hanse_client.vault.vault import Vault, VaultParts
 from hanse_consent.client import ConsentClient
 from hanse_models.catalogue import load_catalogue
 from hanse_privacy.identity import SigningKey
-from hanse_privacy.ledger import LedgerUnusableError, PrivacyLedger
+from hanse_privacy.ledger import PrivacyLedger
+from hanse_privacy.ledger_entries import LedgerUnusableError
 from hanse_privacy.randomness import SystemRandomness
 
 
@@ -64,7 +67,7 @@ def assemble(home: NodeHome, policy: Policy) -> Vault:
             f"policy.toml pins another key for {policy.node.partner} than the one in keys/node.key.",
             "Put this node's own public key there (hanse node keygen printed it).",
         )
-    ledger, register = PrivacyLedger(home.ledger, cap=policy.cap), RunRegister(home.runs)
+    ledger, register = open_ledger(home, policy), RunRegister(home.runs)
     require_complete(ledger, register)
     return Vault(
         VaultParts(
@@ -72,6 +75,7 @@ def assemble(home: NodeHome, policy: Policy) -> Vault:
             key=key,
             ledger=ledger,
             register=register,
+            sums=SumRegister(home.runs),
             consent=ConsentClient(
                 policy.consent.url, policy.node.partner, key, policy.consent_key, policy.consent.timeout_s
             ),
@@ -84,17 +88,17 @@ def assemble(home: NodeHome, policy: Policy) -> Vault:
 
 
 def require_complete(ledger: PrivacyLedger, register: RunRegister) -> None:
-    """Refuse a ledger that lacks a round which the register says was answered: it was lost, or is an older copy.
+    """Refuse a ledger that lacks an attempt which the register says was answered: it was lost, or is an older copy.
 
     Raises:
         LedgerUnusableError: If it does.
     """
-    paid = {(entry.run, entry.round) for entry in ledger.entries()}
+    paid = {(entry.run, entry.round, entry.attempt) for entry in ledger.entries()}
     missing = [
         f"round {record.round} of {known.run}"
         for known in register.runs()
         for record in register.rounds(known.run)
-        if (record.run, record.round) not in paid
+        if (record.run, record.round, record.attempt) not in paid
     ]
     if missing:
         raise LedgerUnusableError(

@@ -3,15 +3,14 @@
 It survives a restart.
 """
 
-import sqlite3
 from collections.abc import Sequence
-from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from hanse_client.vault.register_file import RegisterFile
 from hanse_privacy.errors import HanseError
 from hanse_privacy.protocol.manifest_chain import ManifestChain
 
@@ -38,18 +37,24 @@ CREATE TABLE IF NOT EXISTS letter (
     run TEXT NOT NULL,
     seen_at TEXT NOT NULL
 ) STRICT;
-CREATE TABLE IF NOT EXISTS round (
+CREATE TABLE IF NOT EXISTS answered_attempt (
     run TEXT NOT NULL,
     round INTEGER NOT NULL,
+    attempt INTEGER NOT NULL,
     manifest_position INTEGER NOT NULL,
     manifest_root TEXT NOT NULL,
     loaded_root TEXT NOT NULL,
     customers INTEGER NOT NULL,
     clipped TEXT NOT NULL,
     answered_at TEXT NOT NULL,
-    PRIMARY KEY (run, round)
+    PRIMARY KEY (run, round, attempt)
 ) STRICT;
 """
+_COPY_EARLIER_ROUNDS = """
+INSERT INTO answered_attempt
+SELECT run, round, 1, manifest_position, manifest_root, loaded_root, customers, clipped, answered_at FROM round
+"""
+"""Of a time when a round had one attempt."""
 
 
 class Admission(StrEnum):
@@ -60,12 +65,6 @@ class Admission(StrEnum):
     REFUSED = "refused"
     ENDED = "ended"
     """A round found its cohort below the floor; the run gets no further answer."""
-
-
-class RegisterUnusableError(HanseError):
-    """The register of runs cannot be read or written; nothing is answered."""
-
-    code = "REGISTER_UNUSABLE"
 
 
 class RunUnknownError(HanseError):
@@ -87,10 +86,11 @@ class RegisteredRun:
 
 @dataclass(frozen=True, kw_only=True)
 class RoundRecord:
-    """One answered round, for the partner's own eyes: exact counts never leave the vault."""
+    """One answered attempt at a round, for the partner's own eyes: exact counts never leave the vault."""
 
     run: str
     round: int
+    attempt: int
     manifest_position: int
     manifest_root: str
     loaded_root: str
@@ -104,34 +104,25 @@ class RunRegister:
     """The register in its SQLite file; safe for the vault and the owner's commands at once."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
-        with self._write() as connection:
-            connection.executescript(_SCHEMA)
-
-    def _connect(self) -> sqlite3.Connection:
-        try:
-            connection = sqlite3.connect(self._path, timeout=10)
-            connection.execute("PRAGMA journal_mode=WAL")
-            connection.execute("PRAGMA synchronous=FULL")
-        except sqlite3.Error as error:
-            raise RegisterUnusableError(
-                f"The register {self._path.name} cannot be opened ({error}).", "Check the disk and the file's owner."
-            ) from error
-        return connection
+        self._file = RegisterFile(path, schema=_SCHEMA)
+        with self._file.writing() as connection:
+            if connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'round'").fetchone():
+                connection.execute(_COPY_EARLIER_ROUNDS)
+                connection.execute("DROP TABLE round")
 
     def runs(self) -> tuple[RegisteredRun, ...]:
         """All runs, in the order in which they came."""
-        rows = self._read("SELECT run, digest, signed_proposal, state FROM run ORDER BY rowid")
+        rows = self._file.read("SELECT run, digest, signed_proposal, state FROM run ORDER BY rowid")
         return tuple(_registered(row) for row in rows)
 
     def find(self, run: str) -> RegisteredRun | None:
         """One run, or none."""
-        rows = self._read("SELECT run, digest, signed_proposal, state FROM run WHERE run = ?", run)
+        rows = self._file.read("SELECT run, digest, signed_proposal, state FROM run WHERE run = ?", run)
         return _registered(rows[0]) if rows else None
 
     def enter(self, entry: RegisteredRun) -> None:
         """Enter a new run; a run that is known keeps its first proposal."""
-        with self._write() as connection:
+        with self._file.writing() as connection:
             connection.execute(
                 "INSERT OR IGNORE INTO run (run, digest, signed_proposal, state, changed_at) VALUES (?, ?, ?, ?, ?)",
                 (entry.run, entry.digest, entry.signed_proposal, entry.state.value, _now()),
@@ -139,12 +130,12 @@ class RunRegister:
 
     def keep_approval(self, run: str, signed: bytes) -> None:
         """Keep the officers' approval of a run, as the consent service signed it, in place of an earlier one."""
-        with self._write() as connection:
+        with self._file.writing() as connection:
             connection.execute("INSERT OR REPLACE INTO approval VALUES (?, ?, ?)", (run, signed, _now()))
 
     def approval(self, run: str) -> bytes | None:
         """The signed approval of a run, or none."""
-        rows = self._read("SELECT signed FROM approval WHERE run = ?", run)
+        rows = self._file.read("SELECT signed FROM approval WHERE run = ?", run)
         return rows[0][0] if rows else None
 
     def decide(self, run: str, state: Admission) -> None:
@@ -153,7 +144,7 @@ class RunRegister:
         Raises:
             RunUnknownError: If the run was never proposed here, or has ended.
         """
-        with self._write() as connection:
+        with self._file.writing() as connection:
             changed = connection.execute(
                 "UPDATE run SET state = ?, changed_at = ? WHERE run = ? AND state != ?",
                 (state.value, _now(), run, Admission.ENDED.value),
@@ -165,7 +156,7 @@ class RunRegister:
 
     def manifest_chain(self, run: str) -> ManifestChain:
         """What is remembered of a run's manifests; of a new run, that there are none."""
-        rows = self._read("SELECT newest, open_questions FROM manifest_chain WHERE run = ?", run)
+        rows = self._file.read("SELECT newest, open_questions FROM manifest_chain WHERE run = ?", run)
         if not rows:
             return ManifestChain()
         ((newest, open_questions),) = rows
@@ -173,7 +164,7 @@ class RunRegister:
 
     def keep_manifest_chain(self, run: str, chain: ManifestChain) -> None:
         """Remember a run's manifests in place of what was remembered before."""
-        with self._write() as connection:
+        with self._file.writing() as connection:
             connection.execute(
                 "INSERT OR REPLACE INTO manifest_chain VALUES (?, ?, ?)",
                 (run, chain.newest, " ".join(sorted(chain.open_questions))),
@@ -181,7 +172,7 @@ class RunRegister:
 
     def remember_letter(self, nonce: bytes, *, run: str) -> bool:
         """Return whether the letter is new; it is old from then on, also after a restart."""
-        with self._write() as connection:
+        with self._file.writing() as connection:
             return (
                 connection.execute(
                     "INSERT OR IGNORE INTO letter (nonce, run, seen_at) VALUES (?, ?, ?)", (nonce, run, _now())
@@ -191,17 +182,18 @@ class RunRegister:
 
     def letters(self, run: str) -> int:
         """How many of the centre's letters about a run were received, each once."""
-        ((count,),) = self._read("SELECT count(*) FROM letter WHERE run = ?", run)
+        ((count,),) = self._file.read("SELECT count(*) FROM letter WHERE run = ?", run)
         return int(count)
 
     def record_round(self, record: RoundRecord) -> None:
         """Keep what one round used."""
-        with self._write() as connection:
+        with self._file.writing() as connection:
             connection.execute(
-                "INSERT INTO round VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT INTO answered_attempt VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     record.run,
                     record.round,
+                    record.attempt,
                     record.manifest_position,
                     record.manifest_root,
                     record.loaded_root,
@@ -213,60 +205,24 @@ class RunRegister:
 
     def rounds(self, run: str) -> tuple[RoundRecord, ...]:
         """What each answered round of a run used, in order."""
-        rows = self._read(
-            "SELECT run, round, manifest_position, manifest_root, loaded_root, customers, clipped"
-            " FROM round WHERE run = ? ORDER BY round",
+        rows = self._file.read(
+            "SELECT run, round, attempt, manifest_position, manifest_root, loaded_root, customers, clipped"
+            " FROM answered_attempt WHERE run = ? ORDER BY round, attempt",
             run,
         )
         return tuple(
             RoundRecord(
                 run=row[0],
                 round=row[1],
-                manifest_position=row[2],
-                manifest_root=row[3],
-                loaded_root=row[4],
-                customers=row[5],
-                clipped=row[6],
+                attempt=row[2],
+                manifest_position=row[3],
+                manifest_root=row[4],
+                loaded_root=row[5],
+                customers=row[6],
+                clipped=row[7],
             )
             for row in rows
         )
-
-    def _read(self, question: str, *values: str) -> list[Any]:
-        try:
-            with closing(self._connect()) as connection:
-                return connection.execute(question, values).fetchall()
-        except sqlite3.Error as error:
-            raise RegisterUnusableError(
-                f"The register of runs cannot be read ({error}).", "Restore the file, or free disk space."
-            ) from error
-
-    def _write(self) -> "_Transaction":
-        return _Transaction(self._connect())
-
-
-class _Transaction:
-    """One durable write, or a clear error."""
-
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self._connection = connection
-
-    def __enter__(self) -> sqlite3.Connection:
-        return self._connection
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
-        try:
-            if error is None:
-                self._connection.commit()
-        except sqlite3.Error as failure:
-            raise RegisterUnusableError(
-                f"The register of runs cannot be written ({failure}).", "Free disk space or mend the file."
-            ) from failure
-        finally:
-            self._connection.close()
-        if isinstance(error, sqlite3.Error):
-            raise RegisterUnusableError(
-                f"The register of runs cannot be written ({error}).", "Free disk space or mend the file."
-            ) from error
 
 
 def _registered(row: Sequence[Any]) -> RegisteredRun:

@@ -2,41 +2,42 @@
 
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date, datetime
-from typing import Protocol
+from datetime import datetime
 
 import msgspec
 
 from hanse_client.vault.admission import Admissions, RefusedError, WaitingForApprovalError
-from hanse_client.vault.cohort_rows import CohortRows
 from hanse_client.vault.consent_positions import ConsentPositions
-from hanse_client.vault.operations import CohortData, Work, customer_batches, parse_work
-from hanse_client.vault.policy import Policy, cohort_floor
+from hanse_client.vault.masked_sums import MaskedSums
+from hanse_client.vault.policy import Policy
 from hanse_client.vault.round_cohorts import ConsentSource, RoundCohorts
-from hanse_client.vault.run_register import Admission, RoundRecord, RunRegister
+from hanse_client.vault.rounds import PartnerData, Rounds
+from hanse_client.vault.run_register import RunRegister
+from hanse_client.vault.sum_register import SumRegister
 from hanse_consent.errors import ConsentRefusedError
 from hanse_privacy.errors import HanseError, SignatureInvalidError
 from hanse_privacy.identity import SigningKey
-from hanse_privacy.ledger import PrivacyLedger, RoundAlreadyPaidError
+from hanse_privacy.ledger import PrivacyLedger
+from hanse_privacy.ledger_entries import NO_ENTRIES
+from hanse_privacy.protocol.ledger_statement import LedgerStatement, sign_statement
 from hanse_privacy.protocol.letters import (
     PROTOCOL_VERSION,
     AdmitParameters,
     Answer,
     CourierReply,
     Instruction,
+    KeyResult,
     LetterMalformedError,
+    MaskedResult,
     Outcome,
-    ReleaseResult,
     decode,
     open_instruction,
     require_fresh,
     seal,
 )
-from hanse_privacy.protocol.proposal import RunProposal
 from hanse_privacy.randomness import RandomSource
-from hanse_privacy.release import ReleaseLayout, add_noise, sum_customers
 
 _log = logging.getLogger(__name__)
 
@@ -51,19 +52,6 @@ class UnsafeRandomnessError(HanseError):
     code = "UNSAFE_RANDOMNESS"
 
 
-class PartnerData(Protocol):
-    """The partner's own purchases, by pseudonym."""
-
-    def known(self, cohort: Sequence[str]) -> tuple[str, ...]:
-        """Those of ``cohort`` that have rows here, sorted."""
-
-    def catalogue_digest(self) -> str:
-        """Digest of the league's catalogue that the export was read with."""
-
-    def in_weeks_from(self, week_one: date) -> CohortData:
-        """The rows with weeks numbered from the league's first day."""
-
-
 @dataclass(frozen=True, kw_only=True)
 class VaultParts:
     """What a vault is made of."""
@@ -72,20 +60,12 @@ class VaultParts:
     key: SigningKey
     ledger: PrivacyLedger
     register: RunRegister
+    sums: SumRegister
     consent: ConsentSource
     positions: ConsentPositions
     data: PartnerData
     randomness: RandomSource
     clock: Callable[[], datetime]
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Computed:
-    """One round's noisy result, and what the partner alone may know of it."""
-
-    result: bytes
-    customers: int
-    clipped: str
 
 
 class Vault:
@@ -110,12 +90,21 @@ class Vault:
             catalogue_digest=parts.data.catalogue_digest,
             clock=parts.clock,
         )
-        self._cohorts = RoundCohorts(
+        self._sums = MaskedSums(partner=self._partner, key=parts.key, register=parts.sums, clock=parts.clock)
+        self._rounds = Rounds(
             policy=parts.policy,
-            consent=parts.consent,
+            ledger=parts.ledger,
             register=parts.register,
-            positions=parts.positions,
-            clock=parts.clock,
+            sums=self._sums,
+            cohorts=RoundCohorts(
+                policy=parts.policy,
+                consent=parts.consent,
+                register=parts.register,
+                positions=parts.positions,
+                clock=parts.clock,
+            ),
+            data=parts.data,
+            randomness=parts.randomness,
         )
         self._lock = threading.Lock()
 
@@ -179,91 +168,14 @@ class Vault:
 
     def _perform(self, instruction: Instruction) -> bytes:
         if instruction.operation == "admit" and instruction.operation_version == 1:
-            self._admissions.admit(instruction, decode(instruction.parameters, AdmitParameters).signed_proposal)
-            return b""
-        proposal = self._admissions.admitted(instruction)
-        step = proposal.step_of(instruction.round)
-        if step is None:
-            raise RefusedError(
-                "ROUND_UNKNOWN",
-                f"Run {proposal.run} has rounds 1 to {proposal.rounds}, not {instruction.round}.",
-                "A run does what its proposal says.",
-            )
-        work = parse_work(
-            step,
-            operation=instruction.operation,
-            version=instruction.operation_version,
-            parameters=instruction.parameters,
-        )
-        return self._release(proposal, work, round_number=instruction.round)
+            admitted = self._admissions.admit(instruction, decode(instruction.parameters, AdmitParameters))
+            message = self._sums.key_message(admitted.identity, expires_at=admitted.expires_at)
+            return msgspec.msgpack.encode(KeyResult(session_key=message, ledger_statement=self._statement()))
+        masked = self._rounds.answer(self._admissions.admitted(instruction), instruction)
+        return msgspec.msgpack.encode(MaskedResult(masked=masked, ledger_statement=self._statement()))
 
-    def _release(self, proposal: RunProposal, work: Work, *, round_number: int) -> bytes:
-        self._require_next_round(proposal.run, round_number)
-        cohort = self._cohorts.ask(proposal, work.step, round_number=round_number)
-        customers = self._parts.data.known(cohort.customers)
-        floor = cohort_floor(self._parts.policy, proposal)
-        if len(customers) < floor:
-            # Said once per run: asked again and again, it would tell when one customer comes or goes.
-            self._parts.register.decide(proposal.run, Admission.ENDED)
-            raise RefusedError(
-                "COHORT_TOO_SMALL",
-                f"{self._partner} has fewer than {floor} customers who may be used for {work.step.purpose}.",
-                "Lower the proposal's floor if the partner's policy allows it, or run without this partner.",
-            )
-        layout = proposal.layout(work.step)
-        # Paid before purchases are read: nothing unpaid ever exists in a form that may leave, and whoever makes a
-        # round fail on the rows has paid for it and cannot ask it again.
-        self._parts.ledger.reserve(
-            layout.event, run=proposal.run, round_number=round_number, operation=work.step.operation
-        )
-        try:
-            computed = self._compute(proposal, work, layout=layout, customers=customers)
-        except Exception as error:
-            # What fails on the rows may know them: nothing of it is passed on.
-            _log.error("round %d of %r failed on the rows: %s", round_number, proposal.run, type(error).__name__)
-            raise RefusedError(
-                "ROUND_FAILED",
-                "The round failed after it was paid for.",
-                "The partner's owner finds the reason in the vault's own log.",
-            ) from error
-        # Whoever keeps this report from arriving keeps the answer from leaving. Paid stays paid: the rows were read.
-        report = self._cohorts.report(cohort, customers)
-        self._parts.register.record_round(
-            RoundRecord(
-                run=proposal.run,
-                round=round_number,
-                manifest_position=cohort.manifest.position,
-                manifest_root=cohort.manifest.root,
-                loaded_root=report.loaded_root,
-                customers=computed.customers,
-                clipped=computed.clipped,
-            )
-        )
-        return computed.result
-
-    def _compute(
-        self, proposal: RunProposal, work: Work, *, layout: ReleaseLayout, customers: Sequence[str]
-    ) -> _Computed:
-        data = CohortRows(self._parts.data.in_weeks_from(proposal.week_one), cohort=customers)
-        exact = sum_customers(layout, customer_batches(work, data=data, cohort=customers))
-        vector = add_noise(layout, exact, source=self._parts.randomness)
-        return _Computed(
-            result=msgspec.msgpack.encode(ReleaseResult(vector=vector.astype("<i8").tobytes())),
-            customers=exact.customers,
-            clipped=", ".join(f"{name} {count}" for name, count in exact.clipped.items())
-            + f", rounded toward zero {exact.refitted}",
-        )
-
-    def _require_next_round(self, run: str, round_number: int) -> None:
-        paid = [entry.round for entry in self._parts.ledger.entries() if entry.run == run]
-        if round_number in paid:
-            raise RoundAlreadyPaidError(
-                f"Round {round_number} of run {run} was answered before.", "A round is answered once; start a new run."
-            )
-        expected = max(paid, default=0) + 1
-        if round_number != expected:
-            raise RefusedError(
-                "ROUND_OUT_OF_ORDER",
-                f"Round {expected} of run {run} comes next, not {round_number}.",
-                "Start a new run.",
-            )
+    def _statement(self) -> bytes:
+        """How far the ledger goes, for the centre to show back: an older copy of it is then known as one."""
+        last = self._parts.ledger.last()
+        position, head = (last.position, last.head) if last is not None else (0, NO_ENTRIES)
+        return sign_statement(LedgerStatement(partner=self._partner, position=position, head=head), key=self._parts.key)

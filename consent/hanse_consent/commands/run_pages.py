@@ -106,8 +106,9 @@ def _terms(terms: RunProposal) -> Iterator[tuple[str, str]]:
     for entry in terms.roster:
         yield "roster", f"{entry.partner}, key {entry.key.fingerprint}"
     yield "privacy", f"ε = {terms.epsilon} at δ = {terms.delta} for each {terms.unit.value.replace('-', ' ')}"
+    yield "which means", terms.guarantee.explain()
     yield "metrics", f"{terms.metrics_share():.0%} of the privacy loss buys figures that judge the run"
-    yield "units", f"{terms.units_per_clip} for each clip"
+    yield "units", f"{terms.units_per_clip} for each clip, sums modulo 2^{terms.ring_bits}"
     yield "floor", f"{terms.minimum_cohort} customers at each vault in each round"
     yield "honest vaults", f"{terms.honest_minimum} presumed"
     yield "rounds", str(terms.rounds)

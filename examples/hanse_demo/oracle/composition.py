@@ -14,22 +14,17 @@ def multiple_partners(
     runs: Mapping[str, tuple[Fraction, float]],
     largest: int,
 ) -> tuple[MultiplePartners, ...]:
-    """Compose the guarantee that each of a household's partners gives.
+    """Scale the guarantee for one customer at one partner up to a household that shops at k of them.
 
-    A run is ρ-zCDP for one customer at one partner. Take away a household that shops at k partners: in every
-    round, k vaults' sums change, each by at most the clip, and each vault adds noise of its own, drawn
-    independently, whatever was released before. The order-α Rényi divergence of that round's releases is
-    then the sum of k divergences, and rounds compose adaptively (Bun and Steinke 2016, lemma 2.3): the run is
-    (k·ρ)-zCDP for the household. It is converted once, at the run's own δ; nothing is multiplied by k but ρ.
-    (Composing k (ε, δ) statements instead would give the much looser (k·ε, k·δ).)
-
-    With *one* noise draw for the sum of all partners, as under secure aggregation, the k clipped vectors may
-    add up to k times the clip against that one draw: k²·ρ. A later version must then bound a household's
-    contribution over the whole roster.
+    A run is ρ-zCDP for one customer at one partner. Take away a household that shops at k partners: in every round the
+    league's one sum changes by k vectors, each of at most the clip, which may all point the same way. Against the one
+    noise of that sum the household weighs k times a customer, and ρ grows with the square of the sensitivity: the run
+    is (k²·ρ)-zCDP for the household. It is converted once, at the run's own δ. To promise more, a household's vectors
+    have to be bounded over the whole roster.
 
     Args:
         household_counts: k to the number of households that shop at exactly k partners; None where nobody knows.
-        runs: By run, its ρ at one vault, all releases together, and its δ.
+        runs: By run, its ρ for one customer at one partner, all releases together, and its δ.
         largest: The largest k to show.
 
     Raises:
@@ -44,7 +39,7 @@ def multiple_partners(
         MultiplePartners(
             partners=partners,
             households=None if household_counts is None else household_counts.get(partners, 0),
-            epsilon={run: epsilon_from_rho(partners * rho, delta=delta) for run, (rho, delta) in runs.items()},
+            epsilon={run: epsilon_from_rho(partners**2 * rho, delta=delta) for run, (rho, delta) in runs.items()},
         )
         for partners in range(1, largest + 1)
     )

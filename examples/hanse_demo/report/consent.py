@@ -139,8 +139,8 @@ def households_section(summary: Summary) -> Markup:
         heading,
         paragraph(
             "The stated ε protects one customer at one partner. A household that shops at k partners is k customers, "
-            "and no vault can know it. Each vault adds its own full noise, so a run that costs ρ for one customer "
-            "costs the household k·ρ: a weaker guarantee, shown here as ε at the run's own δ. ",
+            "and no vault can know it. All its vectors are in one sum with one noise, so a run that costs ρ for one "
+            "customer costs the household k²·ρ: a weaker guarantee, shown here as ε at the run's own δ. ",
             f"At one partner ε is {alone}." if alone else "",
         ),
         element(

@@ -14,7 +14,7 @@ import msgspec
 from hanse_privacy.errors import HanseError, SignatureInvalidError
 from hanse_privacy.identity import PublicKey, SigningKey
 
-PROTOCOL_VERSION = 1
+PROTOCOL_VERSION = 2
 MAXIMUM_LETTER_BYTES = 64 * 1024 * 1024
 NONCE_BYTES = 16
 LETTER_TOLERANCE = timedelta(minutes=15)
@@ -52,6 +52,10 @@ class Instruction(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """Digest of the proposal that both ends hold."""
     round: int
     """0 before the first round (admission)."""
+    attempt: int
+    """Attempt at the round, from 1; 0 before the first round."""
+    session_keys: list[bytes]
+    """Every vault's signed ephemeral key, in the roster's order; none before the first round."""
     operation: str
     operation_version: int
     sender: str
@@ -90,13 +94,15 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     explanation: str
     """For people; empty where done."""
     result: bytes
-    """The operation's result, encoded by its own type; empty unless done."""
+    """Where done: of an admission a :class:`KeyResult`, of a round a :class:`MaskedResult`."""
 
 
 class AdmitParameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """``admit``, version 1."""
 
     signed_proposal: bytes
+    ledger_statement: bytes
+    """The vault's own last statement of its ledger that the centre has; empty if it has none."""
 
 
 class NoParameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -109,10 +115,18 @@ class WeightsParameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     weights: list[float]
 
 
-class ReleaseResult(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One noised integer vector, little-endian int64."""
+class KeyResult(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The vault's ephemeral key for the run, signed."""
 
-    vector: bytes
+    session_key: bytes
+    ledger_statement: bytes
+
+
+class MaskedResult(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One noised and masked vector, in little-endian words of the proposal's ring."""
+
+    masked: bytes
+    ledger_statement: bytes
 
 
 class CourierReply(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

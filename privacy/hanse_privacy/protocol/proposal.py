@@ -10,11 +10,22 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from hanse_privacy.accounting import ReleaseEvent, epsilon_of
+from hanse_privacy.aggregation.ring import Ring
+from hanse_privacy.aggregation.session_keys import RunIdentity
+from hanse_privacy.caps import Charge
 from hanse_privacy.errors import InvalidValueError
+from hanse_privacy.guarantee import Guarantee
 from hanse_privacy.identity import PublicKey
 from hanse_privacy.protocol.documents import Document
 from hanse_privacy.protocol.vocabulary import CountryCode, PartyName, PurposeName, RunId, Tier
-from hanse_privacy.release import LARGEST_CLIP, SMALLEST_CLIP, SMALLEST_SHARE, BlockLayout, ReleaseLayout
+from hanse_privacy.release import (
+    LARGEST_CLIP,
+    LARGEST_NOISE_MULTIPLIER,
+    SMALLEST_CLIP,
+    SMALLEST_SHARE,
+    BlockLayout,
+    ReleaseLayout,
+)
 from hanse_privacy.units import PrivacyBudget, PrivacyUnit
 
 MAXIMUM_ITEMS = 200_000
@@ -22,7 +33,6 @@ MAXIMUM_ROUNDS = 10_000
 MAXIMUM_WEEK = 1_000
 """With a half-life of at least one week, no purchase is then so old that its weight rounds to nothing: a customer's
 vector is finite whatever the customer did, and a refusal never tells of a row."""
-LARGEST_NOISE_MULTIPLIER = 1e6
 
 
 class _Part(BaseModel):
@@ -46,7 +56,7 @@ class _Step(_Part):
     """The step uses only customers who granted this purpose."""
     tier: Tier
     noise_multiplier: float = Field(gt=0, le=LARGEST_NOISE_MULTIPLIER)
-    """σ of one vault's noise over the sensitivity, in every round of the step."""
+    """σ of h vaults' noise together over the sensitivity, in every round of the step."""
     rounds: int = Field(ge=1, le=MAXIMUM_ROUNDS)
 
     def metrics_share(self) -> float:
@@ -164,7 +174,7 @@ class Recipient(_Part):
 class RunProposal(Document):
     """Signed by the centre, checked by every vault against its own policy."""
 
-    kind: ClassVar[str] = "run-proposal/1"
+    kind: ClassVar[str] = "run-proposal/2"
 
     run: RunId
     title: str = Field(min_length=1, max_length=200)
@@ -179,10 +189,13 @@ class RunProposal(Document):
     minimum_cohort: int = Field(ge=1)
     """A vault with fewer consenting customers in a round refuses that round."""
     honest_minimum: int = Field(ge=1)
-    """h: vaults presumed honest. While each release carries its vault's full noise, no claim rests on it."""
+    """h: vaults presumed honest. Each adds a share of noise so large that h shares keep the promise: ε holds against
+    the centre together with all other vaults."""
     unit: PrivacyUnit
     units_per_clip: int = Field(ge=16, le=2**24)
     """Integer units per unit of norm."""
+    ring_bits: Literal[32, 64] = 64
+    """Sums are computed modulo 2 to this: 32 makes letters half as long and leaves room for fewer customers."""
     epsilon: float = Field(gt=0, le=100)
     """The whole run's bound, metrics included, per privacy unit."""
     delta: float = Field(gt=0, lt=1e-3)
@@ -230,11 +243,57 @@ class RunProposal(Document):
 
     def layout(self, step: PopularityStep | ChurnGradientStep | ChurnEvaluationStep) -> ReleaseLayout:
         """The public layout of one round's release."""
-        return ReleaseLayout(blocks=step.blocks(), units=self.units_per_clip, noise_multiplier=step.noise_multiplier)
+        return ReleaseLayout(
+            blocks=step.blocks(),
+            units=self.units_per_clip,
+            noise_multiplier=step.noise_multiplier,
+            honest_shares=self.honest_minimum,
+        )
+
+    @property
+    def ring(self) -> Ring:
+        """Where sums are computed."""
+        return Ring(self.ring_bits)
+
+    @property
+    def identity(self) -> RunIdentity:
+        """What the run's keys and masks are bound to."""
+        return RunIdentity(
+            run=self.run, proposal=self.digest, roster=tuple((entry.partner, entry.key) for entry in self.roster)
+        )
 
     def events(self) -> tuple[ReleaseEvent, ...]:
-        """Every release that the run will make at one vault, in order."""
+        """Every release that the run will make, in order, if no attempt fails."""
         return tuple(self.layout(step).event for step in self.steps for _ in range(step.rounds))
+
+    def charges(self) -> tuple[Charge, ...]:
+        """What the run will be charged for at each vault, in order, if no attempt fails."""
+        rounds = ((number, self.step_of(number)) for number in range(1, self.rounds + 1))
+        return tuple(self.charge(step, round_number=number, attempt=1) for number, step in rounds if step is not None)
+
+    def charge(
+        self, step: PopularityStep | ChurnGradientStep | ChurnEvaluationStep, *, round_number: int, attempt: int
+    ) -> Charge:
+        """What one attempt at a round of a step is charged for."""
+        return Charge(
+            run=self.run,
+            round=round_number,
+            attempt=attempt,
+            operation=step.operation,
+            purpose=step.purpose,
+            event=self.layout(step).event,
+        )
+
+    @property
+    def guarantee(self) -> Guarantee:
+        """What the run promises, if no attempt fails."""
+        return Guarantee.of(
+            self.events(),
+            unit=self.unit,
+            budget=self.budget,
+            partners=len(self.roster),
+            honest_minimum=self.honest_minimum,
+        )
 
     def cost_epsilon(self) -> float:
         """ε of all releases at the stated δ, recomputed from the steps."""

@@ -14,12 +14,14 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy as np
 import pytest
 
 from hanse_client.consent_acts import read_acts, send_acts
 from hanse_client.courier import carry
 from hanse_client.data.pseudonyms import PseudonymKey
 from hanse_client.vault.home import NodeHome
+from hanse_client.vault.ledger_file import open_ledger
 from hanse_client.vault.policy import load_policy
 from hanse_client.vault.run_register import RunRegister
 from hanse_consent.client import ConsentClient
@@ -29,15 +31,20 @@ from hanse_demo.processes import Child
 from hanse_demo.story import load_story
 from hanse_demo.workshop import Workshop, lay_out
 from hanse_models.catalogue import load_catalogue
+from hanse_privacy.aggregation.centre_side import Collection
+from hanse_privacy.aggregation.masks import Attempt, mask
+from hanse_privacy.aggregation.session_keys import SessionKey, verified_keys
 from hanse_privacy.errors import HanseError
 from hanse_privacy.identity import SigningKey
-from hanse_privacy.ledger import LedgerEntry, PrivacyLedger
+from hanse_privacy.ledger import LedgerEntry
 from hanse_privacy.process_environment import child_environment
 from hanse_privacy.protocol.letters import (
     AdmitParameters,
     Answer,
     CourierReply,
     Instruction,
+    KeyResult,
+    MaskedResult,
     NoParameters,
     Outcome,
     WeightsParameters,
@@ -134,11 +141,11 @@ class Node:
         assert not [word for word in self.secrets() if word in text]
 
     def entries(self, run: str | None = None) -> list[LedgerEntry]:
-        ledger = PrivacyLedger(self.home.ledger, cap=load_policy(self.home.policy).cap)
+        ledger = open_ledger(self.home, load_policy(self.home.policy))
         return [entry for entry in ledger.entries() if run in (None, entry.run)]
 
     def spent_epsilon(self) -> float:
-        return PrivacyLedger(self.home.ledger, cap=load_policy(self.home.policy).cap).statement().spent_epsilon
+        return open_ledger(self.home, load_policy(self.home.policy)).statement().caps[0].spent_epsilon
 
     def register(self) -> RunRegister:
         return RunRegister(self.home.runs)
@@ -154,6 +161,10 @@ class Trial:
     consent: Program
     nodes: dict[str, Node]
     drafts: dict[str, dict[str, Any]] = field(default_factory=dict)
+    heard: dict[tuple[str, str], bytes] = field(default_factory=dict)
+    """Key messages that vaults sent, by run and partner."""
+    made: dict[tuple[str, str], SessionKey] = field(default_factory=dict)
+    """Session keys that the tests made for the others, with whose lasting keys they sign."""
 
     def __post_init__(self) -> None:
         self.officers = ScriptedOfficers(self.workshop)
@@ -176,16 +187,50 @@ class Trial:
     def proposal(self, draft: str = "churn", **changes: Any) -> RunProposal:
         return RunProposal.parse(self.payload(draft, **changes))
 
+    def session_keys(self, proposal: RunProposal) -> list[bytes]:
+        """Every vault's key message: what it sent, or one made for it."""
+        messages = []
+        for partner in proposal.partners():
+            place = (proposal.digest, partner)
+            if place not in self.heard:
+                made = self.made.setdefault(place, SessionKey.generate())
+                self.heard[place] = made.message(proposal.identity, partner=partner, key=self.nodes[partner].key)
+            messages.append(self.heard[place])
+        return messages
+
+    def vector(self, proposal: RunProposal, answer: Answer, round_number: int, /, *, attempt: int = 1) -> np.ndarray:
+        """What north answered, its mask taken off: south's session key is the tests' own."""
+        assert answer.outcome is Outcome.DONE, answer.explanation
+        step = proposal.step_of(round_number)
+        assert step is not None
+        keys = verified_keys(self.session_keys(proposal), proposal.identity)
+        south = self.made[(proposal.digest, "south")]
+        asked = Attempt(round=round_number, step=proposal.steps.index(step), attempt=attempt)
+        size = proposal.layout(step).size
+        nothing = mask(
+            np.zeros(size, dtype=np.int64),
+            ring=proposal.ring,
+            identity=proposal.identity,
+            attempt=asked,
+            partner="south",
+            pair_secrets=south.pair_secrets(proposal.identity, keys, partner="south"),
+        )
+        collection = Collection(partners=proposal.partners(), attempt=asked, ring=proposal.ring, size=size)
+        collection = collection.receive("north", decode(answer.result, MaskedResult).masked)
+        return collection.receive("south", nothing.tobytes()).total()
+
     def letter(
         self, proposal: RunProposal, round_number: int, /, *, key: SigningKey | None = None, **changes: Any
     ) -> bytes:
         """A letter as the centre sends it, field by field as a liar would change it."""
         step = proposal.step_of(round_number)
         fields: dict[str, Any] = {
-            "protocol": 1,
+            "protocol": 2,
             "run": proposal.run,
             "proposal": proposal.digest,
             "round": round_number,
+            "attempt": 1 if step else 0,
+            "session_keys": self.session_keys(proposal) if step else [],
             "operation": step.operation if step else "admit",
             "operation_version": 1,
             "sender": "centre",
@@ -240,12 +285,16 @@ class Trial:
         node: str = "north",
         signed: bytes | None = None,
         approved: bool = True,
+        statement: bytes = b"",
         **changes: Any,
     ) -> Answer:
         if approved:
             self.approve(proposal)
-        parameters = AdmitParameters(signed_proposal=signed or proposal.sign(self.centre))
-        return self.ask(proposal, 0, node=node, parameters=parameters, **changes)
+        parameters = AdmitParameters(signed_proposal=signed or proposal.sign(self.centre), ledger_statement=statement)
+        answer = self.ask(proposal, 0, node=node, parameters=parameters, **changes)
+        if answer.outcome is Outcome.DONE:
+            self.heard[(proposal.digest, node)] = decode(answer.result, KeyResult).session_key
+        return answer
 
     def admitted(
         self, draft: str = "churn", *, node: str = "north", approved: bool = True, **changes: Any

@@ -11,15 +11,15 @@ import msgspec
 import pytest
 
 from hanse_client.vault.admission import Admissions, RefusedError, WaitingForApprovalError
+from hanse_client.vault.ledger_file import open_ledger
 from hanse_client.vault.policy import Policy, load_policy
 from hanse_client.vault.run_register import Admission, RunRegister
 from hanse_consent.errors import ConsentRefusedError, ConsentUnavailableError
 from hanse_demo.workshop import Workshop, lay_out
 from hanse_models.catalogue import load_catalogue
 from hanse_privacy.identity import SigningKey
-from hanse_privacy.ledger import PrivacyLedger
 from hanse_privacy.protocol.approval import ApprovalRequest, RunApproval, SignedApproval
-from hanse_privacy.protocol.letters import PROTOCOL_VERSION, Instruction, NoParameters
+from hanse_privacy.protocol.letters import PROTOCOL_VERSION, AdmitParameters, Instruction, NoParameters
 from hanse_privacy.protocol.proposal import RunProposal
 from hanse_server.drafting import complete, load_draft
 
@@ -77,7 +77,8 @@ class Door:
         return complete(draft, league=league, catalogue=catalogue, now=datetime.now(tz=UTC))
 
     def admit(self, proposal: RunProposal) -> None:
-        self.admissions.admit(instruction(proposal, 0), proposal.sign(self.workshop.league.key()))
+        signed = proposal.sign(self.workshop.league.key())
+        self.admissions.admit(instruction(proposal, 0), AdmitParameters(signed_proposal=signed, ledger_statement=b""))
 
     def round(self, proposal: RunProposal) -> RunProposal:
         return self.admissions.admitted(instruction(proposal, 1))
@@ -89,6 +90,8 @@ def instruction(proposal: RunProposal, round_number: int) -> Instruction:
         run=proposal.run,
         proposal=proposal.digest,
         round=round_number,
+        attempt=min(round_number, 1),
+        session_keys=[],
         operation="admit",
         operation_version=1,
         sender="centre",
@@ -109,7 +112,7 @@ def door(tmp_path: Path) -> Iterator[Door]:
         register, now = RunRegister(home.runs), [datetime.now(tz=UTC)]
         admissions = Admissions(
             policy=policy,
-            ledger=PrivacyLedger(home.ledger, cap=policy.cap),
+            ledger=open_ledger(home, policy),
             register=register,
             approvals=officers,
             catalogue_digest=lambda: catalogue.digest,
@@ -201,7 +204,7 @@ def test_nobody_is_asked_about_what_the_policy_forbids(door: Door) -> None:
 def test_a_run_admitted_before_there_were_approvals_needs_one_now(door: Door) -> None:
     run = door.proposal()
     door.admit(run)
-    with door.register._write() as connection:
+    with door.register._file.writing() as connection:
         connection.execute("DELETE FROM approval")
     assert reason(lambda: door.round(run)) == "RUN_NOT_APPROVED"
     door.admit(run)

@@ -17,9 +17,11 @@ from hanse_client.vault.cohort_rows import CohortRows
 from hanse_client.vault.consent_positions import ConsentPositions
 from hanse_client.vault.policy import Policy
 from hanse_client.vault.run_register import RunRegister
+from hanse_client.vault.sum_register import SumRegister
 from hanse_client.vault.vault import Vault, VaultParts
 from hanse_consent.errors import ConsentRefusedError, ConsentUnavailableError
 from hanse_models.purchases import BasketWeeks, Breadth, PurchaseHistory
+from hanse_privacy.aggregation.session_keys import SessionKey
 from hanse_privacy.identity import SigningKey
 from hanse_privacy.ledger import PrivacyLedger
 from hanse_privacy.merkle import root_of
@@ -174,22 +176,34 @@ class Node:
     register: RunRegister
     positions: ConsentPositions
     clock: "Clock"
+    sums: SumRegister
     sent: int = 0
+    south_sent: dict[str, bytes] = field(default_factory=dict)
 
-    def ask(self, terms: RunProposal, round_number: int) -> Answer:
+    def session_keys(self, terms: RunProposal) -> list[bytes]:
+        """North's key as it sent it, and one for the south."""
+        if terms.run not in self.south_sent:
+            self.south_sent[terms.run] = SessionKey.generate().message(terms.identity, partner="south", key=SOUTH)
+        kept = self.sums.session_key(terms.run)
+        north = kept.message if kept else SessionKey.generate().message(terms.identity, partner="north", key=NORTH)
+        return [north, self.south_sent[terms.run]]
+
+    def ask(self, terms: RunProposal, round_number: int, *, attempt: int = 1) -> Answer:
         self.sent += 1
         step = terms.step_of(round_number)
         parameters: Any = (
             WeightsParameters(weights=[0.0] * 15)
             if step is not None
-            else AdmitParameters(signed_proposal=terms.sign(CENTRE))
+            else AdmitParameters(signed_proposal=terms.sign(CENTRE), ledger_statement=b"")
         )
         letter = seal(
             Instruction(
-                protocol=1,
+                protocol=2,
                 run=terms.run,
                 proposal=terms.digest,
                 round=round_number,
+                attempt=attempt if step is not None else 0,
+                session_keys=self.session_keys(terms) if step is not None else [],
                 operation=step.operation if step is not None else "admit",
                 operation_version=1,
                 sender="centre",
@@ -209,7 +223,7 @@ class Node:
         assert (answer.outcome, answer.reason, answer.result) == (Outcome.REFUSED, reason, b"")
         assert [entry.round for entry in self.ledger.entries()] == [1]
         assert self.register.rounds(terms.run) == ()
-        assert self.ask(terms, 1).reason == "ROUND_ALREADY_ANSWERED"
+        assert self.ask(terms, 1).reason == "ATTEMPT_VOID"
 
 
 @dataclass
@@ -290,14 +304,18 @@ def policy() -> Policy:
 def started(folder: Path, *, consent: ToyConsent, data: ToyData) -> Node:
     """A vault over the state in a folder, as each start of its process makes one."""
     rules, clock = policy(), Clock()
-    ledger, register = PrivacyLedger(folder / "ledger.db", cap=rules.cap), RunRegister(folder / "runs.db")
-    positions = ConsentPositions(folder / "runs.db")
+    if not (folder / "ledger.db").exists():
+        PrivacyLedger.create(folder / "ledger.db")
+    ledger = PrivacyLedger(folder / "ledger.db", caps=rules.caps, clock=clock)
+    register = RunRegister(folder / "runs.db")
+    positions, sums = ConsentPositions(folder / "runs.db"), SumRegister(folder / "runs.db")
     vault = Vault(
         VaultParts(
             policy=rules,
             key=NORTH,
             ledger=ledger,
             register=register,
+            sums=sums,
             consent=consent,
             positions=positions,
             data=data,
@@ -313,6 +331,7 @@ def started(folder: Path, *, consent: ToyConsent, data: ToyData) -> Node:
         register=register,
         positions=positions,
         clock=clock,
+        sums=sums,
     )
 
 
@@ -454,11 +473,11 @@ def test_the_chain_is_known_after_a_restart(node: Node, terms: RunProposal, tmp_
     assert node.ask(terms, 2).reason == "CONSENT_UNAVAILABLE"
     node.consent.on_issued = lambda: None
     again = started(tmp_path, consent=node.consent, data=node.data)
-    again.sent = node.sent
+    again.sent, again.south_sent = node.sent, node.south_sent
     assert again.ask(terms, 2).outcome is Outcome.DONE
     del node.consent.issued[terms.run][1:]
     once_more = started(tmp_path, consent=node.consent, data=node.data)
-    once_more.sent = again.sent
+    once_more.sent, once_more.south_sent = again.sent, again.south_sent
     assert once_more.ask(terms, 3).reason == "MANIFEST_CHAIN_BROKEN"
 
 

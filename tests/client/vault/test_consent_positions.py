@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from hanse_client.vault.consent_positions import ConsentPositions, ConsentRolledBackError
-from hanse_client.vault.run_register import RegisterUnusableError, RunRegister
+from hanse_client.vault.register_file import RegisterUnusableError
+from hanse_client.vault.run_register import RunRegister
 
 
 def test_a_position_never_goes_back(tmp_path: Path) -> None:
@@ -32,7 +33,7 @@ def test_memory_that_is_lost_is_an_error(tmp_path: Path) -> None:
     positions = ConsentPositions(tmp_path / "runs.db")
     for file in tmp_path.iterdir():
         file.unlink()
-    with pytest.raises(RegisterUnusableError, match="cannot be kept"):
+    with pytest.raises(RegisterUnusableError, match="cannot be written"):
         positions.advance("service", 3)
     with pytest.raises(RegisterUnusableError):
         ConsentPositions(tmp_path / "no such folder" / "runs.db")

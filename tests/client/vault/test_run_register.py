@@ -1,16 +1,13 @@
 """The register of runs: what is asked of it is one run's, and a damaged file is a clear error."""
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from hanse_client.vault.run_register import (
-    Admission,
-    RegisteredRun,
-    RegisterUnusableError,
-    RunRegister,
-    RunUnknownError,
-)
+from hanse_client.vault.register_file import RegisterUnusableError
+from hanse_client.vault.run_register import Admission, RegisteredRun, RoundRecord, RunRegister, RunUnknownError
 from hanse_privacy.protocol.manifest_chain import ManifestChain
 
 
@@ -67,3 +64,25 @@ def test_a_runs_manifests_are_remembered_as_they_were_kept_last(tmp_path: Path) 
     assert again.manifest_chain("churn-2") == ManifestChain(newest="56" * 32)
     again.keep_manifest_chain("churn-1", ManifestChain(newest="78" * 32))
     assert register.manifest_chain("churn-1") == ManifestChain(newest="78" * 32)
+
+
+def test_rounds_of_a_register_from_before_attempts_are_kept(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "runs.db")) as connection, connection:
+        connection.execute(
+            "CREATE TABLE round (run TEXT NOT NULL, round INTEGER NOT NULL, manifest_position INTEGER NOT NULL,"
+            " manifest_root TEXT NOT NULL, loaded_root TEXT NOT NULL, customers INTEGER NOT NULL,"
+            " clipped TEXT NOT NULL, answered_at TEXT NOT NULL, PRIMARY KEY (run, round)) STRICT"
+        )
+        connection.execute("INSERT INTO round VALUES ('churn-1', 2, 30, 'ab', 'ab', 99, 'gradient 3', '2026-05-04')")
+    kept = RoundRecord(
+        run="churn-1",
+        round=2,
+        attempt=1,
+        manifest_position=30,
+        manifest_root="ab",
+        loaded_root="ab",
+        customers=99,
+        clipped="gradient 3",
+    )
+    for _ in range(2):
+        assert RunRegister(tmp_path / "runs.db").rounds("churn-1") == (kept,)

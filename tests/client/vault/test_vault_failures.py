@@ -19,17 +19,18 @@ from typing import Any
 
 import pytest
 
-from hanse_client.vault.run_register import RegisterUnusableError, RunRegister
+from hanse_client.vault.register_file import RegisterUnusableError
+from hanse_client.vault.run_register import RunRegister
 from hanse_privacy.identity import SigningKey
-from hanse_privacy.ledger import LedgerUnusableError, PrivacyLedger
+from hanse_privacy.ledger import PrivacyLedger
+from hanse_privacy.ledger_entries import LedgerUnusableError
 from hanse_privacy.merkle import leaf_hash, leaf_hashes, root_of
 from hanse_privacy.protocol.approval import ApprovalRequest, RunApproval
 from hanse_privacy.protocol.cohort import CohortAnswer, encode_answer
 from hanse_privacy.protocol.frames import send_frame
-from hanse_privacy.protocol.letters import Outcome, ReleaseResult, decode
+from hanse_privacy.protocol.letters import MaskedResult, Outcome, decode
 from hanse_privacy.protocol.manifest import NO_PREVIOUS, CohortManifest
 from hanse_privacy.protocol.proposal import RunProposal
-from hanse_privacy.units import PrivacyBudget
 
 # A person is asked (the south's policy says so).
 
@@ -409,8 +410,8 @@ def test_nothing_is_released_that_the_ledger_could_not_hold(trial, linux_only) -
 @pytest.mark.parametrize("room_bytes", [0, 100, 4096, 20_000])
 def test_a_vault_without_room_for_its_state_says_so(tmp_path: Path, linux_only, room_bytes: int) -> None:
     with largest_file(os.getpid(), room_bytes):
-        with pytest.raises(LedgerUnusableError, match=r"ledger\.db cannot be (opened|written)"):
-            PrivacyLedger(tmp_path / "ledger.db", cap=PrivacyBudget(epsilon=1.0, delta=1e-5))
+        with pytest.raises(LedgerUnusableError, match=r"ledger\.db cannot be made"):
+            PrivacyLedger.create(tmp_path / "ledger.db")
         with pytest.raises(RegisterUnusableError, match=r"cannot be (opened|written)"):
             RunRegister(tmp_path / "runs.db")
 
@@ -446,7 +447,8 @@ def restart(trial) -> None:
 def test_killed_between_rounds_it_keeps_its_spending_and_its_memory(trial) -> None:
     churn = trial.admitted()
     first = trial.letter(churn, 1)
-    assert trial.answer(first).outcome is Outcome.DONE
+    sent = trial.answer(first).result
+    assert sent
     entries, spent = trial.north.entries(), trial.north.spent_epsilon()
     trial.north.program.kill()
     unreachable = trial.send(trial.letter(churn, 2))
@@ -454,7 +456,8 @@ def test_killed_between_rounds_it_keeps_its_spending_and_its_memory(trial) -> No
     restart(trial)
     assert trial.north.entries() == entries
     trial.require_not_accepted(first, "LETTER_MALFORMED")
-    trial.require_refused(trial.ask(churn, 1), "ROUND_ALREADY_ANSWERED")
+    # The very bytes again: a second vector under the same masks would show its difference from the first.
+    assert trial.ask(churn, 1).result == sent
     assert trial.north.spent_epsilon() == spent
     # Still admitted, without asking anew: the run goes on.
     assert trial.ask(churn, 2).outcome is Outcome.DONE
@@ -478,7 +481,7 @@ def wait_until(condition: Callable[[], bool]) -> None:
 
 
 def test_killed_between_paying_and_answering_it_never_answers(trial) -> None:
-    run = trial.admitted()
+    run = trial.admitted(epsilon=2 * trial.proposal().epsilon)
     home = trial.north.home
 
     def manifest_accepted() -> bool:
@@ -499,7 +502,11 @@ def test_killed_between_paying_and_answering_it_never_answers(trial) -> None:
             assert connection.recv(1 << 20) == b""
     restart(trial)
     assert len(trial.north.entries(run.run)) == 1
-    trial.require_refused(trial.ask(run, 1), "ROUND_ALREADY_ANSWERED")
+    trial.require_refused(trial.ask(run, 1), "ATTEMPT_VOID")
+    trial.require_refused(trial.ask(run, 2), "ROUND_OUT_OF_ORDER")
+    # What was paid for is spent; the next attempt is paid for anew, as far as the run was approved.
+    assert trial.ask(run, 1, attempt=2).outcome is Outcome.DONE
+    assert [(entry.round, entry.attempt) for entry in trial.north.entries(run.run)] == [(1, 1), (1, 2)]
     assert trial.ask(run, 2).outcome is Outcome.DONE
 
 
@@ -539,6 +546,6 @@ def test_runs_admitted_together_cannot_pass_the_cap_together(trial) -> None:
     assert 0 < len(released) < 4
     for answer in answers[len(released) :]:
         trial.require_refused(answer, "BUDGET_EXHAUSTED")
-    assert all(decode(answer.result, ReleaseResult).vector for answer in released)
+    assert all(decode(answer.result, MaskedResult).masked for answer in released)
     assert trial.north.spent_epsilon() <= 5.0
     trial.require_refused(trial.admit(trial.proposal("dear")), "BUDGET_EXHAUSTED")

@@ -19,6 +19,7 @@ import msgspec
 import numpy as np
 import pytest
 
+from hanse_privacy.aggregation.session_keys import SessionKey
 from hanse_privacy.canonical import canonical_bytes
 from hanse_privacy.identity import SigningKey
 from hanse_privacy.protocol.frames import MAXIMUM_FRAME_BYTES, send_frame
@@ -26,9 +27,10 @@ from hanse_privacy.protocol.letters import (
     AdmitParameters,
     Answer,
     CourierReply,
+    KeyResult,
     Letter,
+    MaskedResult,
     Outcome,
-    ReleaseResult,
     WeightsParameters,
     decode,
     seal,
@@ -39,9 +41,9 @@ LETTER_TIMEOUT_S = 5.0
 """How long the vault waits for one letter; the socket server's own constant."""
 
 
-def vector_of(answer: Answer) -> np.ndarray:
+def masked_of(answer: Answer) -> bytes:
     assert answer.outcome is Outcome.DONE, answer.explanation
-    return np.frombuffer(decode(answer.result, ReleaseResult).vector, dtype="<i8")
+    return decode(answer.result, MaskedResult).masked
 
 
 # The rule that all the attacks are measured against: an honest run works, and is paid for.
@@ -50,11 +52,11 @@ def vector_of(answer: Answer) -> np.ndarray:
 def test_an_honest_run_is_answered_and_paid_for_once_per_round(trial) -> None:
     before = len(trial.north.entries())
     churn = trial.admitted("churn")
-    vectors = [vector_of(trial.ask(churn, number)) for number in (1, 2)]
+    vectors = [trial.vector(churn, trial.ask(churn, number), number) for number in (1, 2)]
     assert [len(vector) for vector in vectors] == [16, 15]
     popularity = trial.admitted("popularity")
     step = popularity.steps[0]
-    assert len(vector_of(trial.ask(popularity, 1))) == 2 * step.items + 1
+    assert len(trial.vector(popularity, trial.ask(popularity, 1), 1)) == 2 * step.items + 1
     assert [entry.round for entry in trial.north.entries(churn.run)] == [1, 2]
     assert len(trial.north.entries()) == before + 3
     assert [record.round for record in trial.north.register().rounds(churn.run)] == [1, 2]
@@ -90,7 +92,9 @@ def test_a_letter_for_or_from_another_is_not_accepted(trial, changes: dict[str, 
     assert trial.north.entries(churn.run) == []
 
 
-@pytest.mark.parametrize("changes", [{"protocol": 2}, {"protocol": 0}, {"nonce": b""}, {"nonce": bytes(32)}])
+@pytest.mark.parametrize(
+    "changes", [{"protocol": 1}, {"protocol": 3}, {"protocol": 0}, {"nonce": b""}, {"nonce": bytes(32)}]
+)
 def test_a_letter_of_another_protocol_is_not_accepted(trial, changes: dict[str, Any]) -> None:
     trial.require_not_accepted(trial.letter(trial.proposal(), 1, **changes), "LETTER_MALFORMED")
 
@@ -112,8 +116,11 @@ def test_a_letter_altered_anywhere_is_not_accepted(trial) -> None:
 def test_a_replayed_letter_is_not_accepted(trial) -> None:
     churn = trial.proposal()
     trial.approve(churn)
-    admission = trial.letter(churn, 0, parameters=AdmitParameters(signed_proposal=churn.sign(trial.centre)))
-    assert trial.answer(admission).outcome is Outcome.DONE
+    admission = trial.letter(
+        churn, 0, parameters=AdmitParameters(signed_proposal=churn.sign(trial.centre), ledger_statement=b"")
+    )
+    admitted = trial.answer(admission)
+    trial.heard[(churn.digest, "north")] = decode(admitted.result, KeyResult).session_key
     first = trial.letter(churn, 1)
     assert trial.answer(first).outcome is Outcome.DONE
     for letter in (first, admission, first):
@@ -465,23 +472,94 @@ def agreed(trial) -> RunProposal:
     return trial.admitted()
 
 
+@pytest.mark.parametrize("attempt", [0, 2, -1])
+def test_attempts_begin_with_the_first(trial, agreed, attempt: int) -> None:
+    reason = "ROUND_OUT_OF_ORDER" if attempt > 0 else "INVALID_VALUE"
+    trial.require_refused(trial.ask(agreed, 1, attempt=attempt), reason)
+    assert trial.north.entries(agreed.run) == []
+
+
+# The other vaults' keys: believed under their own lasting keys only, and never two sets of them.
+
+
+def test_keys_that_are_not_the_partners_own_are_refused(trial, agreed) -> None:
+    ours, theirs = trial.session_keys(agreed)
+    stranger = SessionKey.generate()
+
+    def said(key: SigningKey, partner: str, run: RunProposal = agreed) -> bytes:
+        return stranger.message(run.identity, partner=partner, key=key)
+
+    for keys, reason in (
+        ([], "SESSION_KEYS_INVALID"),
+        ([ours], "SESSION_KEYS_INVALID"),
+        ([ours, theirs, theirs], "SESSION_KEYS_INVALID"),
+        ([ours, b""], "SESSION_KEYS_INVALID"),
+        ([theirs, ours], "SIGNATURE_INVALID"),
+        ([ours, said(trial.centre, "south")], "SIGNATURE_INVALID"),
+        ([ours, said(trial.north.key, "south")], "SIGNATURE_INVALID"),
+        ([ours, said(trial.south.key, "north")], "SESSION_KEYS_INVALID"),
+        ([ours, said(trial.south.key, "south", trial.proposal())], "SESSION_KEYS_INVALID"),
+        # Its own key, too: whoever could replace it would know every mask.
+        ([said(trial.north.key, "north"), theirs], "SESSION_KEYS_INVALID"),
+    ):
+        trial.require_refused(trial.ask(agreed, 1, session_keys=keys), reason)
+    assert trial.north.entries(agreed.run) == []
+
+
 def test_the_refused_round_is_still_to_be_had(trial, agreed) -> None:
     assert trial.ask(agreed, 1).outcome is Outcome.DONE
     assert len(trial.north.entries(agreed.run)) == 1
 
 
-def test_a_round_is_answered_once(trial) -> None:
+def test_a_round_has_one_answer(trial) -> None:
     churn = trial.admitted()
-    first = vector_of(trial.ask(churn, 1))
+    first = masked_of(trial.ask(churn, 1))
     spent = trial.north.spent_epsilon()
-    for _ in range(3):
-        # A second draw of noise over the same sum would, averaged, take the noise away.
-        trial.require_refused(trial.ask(churn, 1), "ROUND_ALREADY_ANSWERED")
+    for weight in (0.0, 0.5):
+        # A second draw of noise over the same sum would, averaged, take the noise away: the same bytes come again,
+        # whatever is asked of the model meanwhile.
+        again = trial.ask(churn, 1, parameters=WeightsParameters(weights=[weight] * 15))
+        assert masked_of(again) == first
     assert trial.north.spent_epsilon() == spent
     assert len(trial.north.entries(churn.run)) == 1
-    second = vector_of(trial.ask(churn, 2))
+    assert len(masked_of(trial.ask(churn, 2))) != len(first)
     trial.require_refused(trial.ask(churn, 1), "ROUND_ALREADY_ANSWERED")
-    assert len(first) != len(second)
+    trial.require_refused(trial.ask(churn, 1, attempt=2), "ROUND_OUT_OF_ORDER")
+
+
+def test_another_attempt_costs_anew_and_only_what_was_approved(trial) -> None:
+    exact = trial.admitted()
+    # The whole run's budget is what its rounds cost, once each.
+    for number in range(1, exact.rounds + 1):
+        assert trial.ask(exact, number).outcome is Outcome.DONE
+    trial.require_refused(trial.ask(exact, exact.rounds, attempt=2), "BUDGET_EXHAUSTED")
+    roomy = trial.admitted(epsilon=2 * exact.epsilon)
+    first = masked_of(trial.ask(roomy, 1))
+    second = masked_of(trial.ask(roomy, 1, attempt=2))
+    assert first != second
+    assert [(entry.round, entry.attempt) for entry in trial.north.entries(roomy.run)] == [(1, 1), (1, 2)]
+    assert masked_of(trial.ask(roomy, 1)) == first
+    assert masked_of(trial.ask(roomy, 1, attempt=2)) == second
+
+
+def test_a_run_is_answered_with_one_set_of_keys(trial) -> None:
+    churn = trial.admitted()
+    first = masked_of(trial.ask(churn, 1))
+    ours, theirs = trial.session_keys(churn)
+    other = SessionKey.generate().message(churn.identity, partner="south", key=trial.south.key)
+    for number in (1, 2):
+        trial.require_refused(trial.ask(churn, number, session_keys=[ours, other]), "SESSION_KEYS_CHANGED")
+    assert masked_of(trial.ask(churn, 1, session_keys=[ours, theirs])) == first
+
+
+def test_a_masked_answer_says_nothing_of_the_vector(trial) -> None:
+    popularity = trial.admitted("popularity")
+    answer = trial.ask(popularity, 1)
+    words = np.frombuffer(masked_of(answer), dtype="<i8").astype(float)
+    vector = trial.vector(popularity, answer, 1).astype(float)
+    # Uniform over 64 bits: nothing like the vector, whose entries are small.
+    assert np.abs(vector).max() < 2**45
+    assert np.median(np.abs(words)) > 2**60
 
 
 def test_a_model_of_another_size_is_refused_before_it_is_paid_for(trial) -> None:

@@ -1,0 +1,55 @@
+"""Rosters that differ by one vault: the difference of their sums would be that vault's own, but for the noise.
+
+Inside one sum nobody sees less than the sum of the honest vaults. Across sums only the noise protects, and it protects
+a customer, not a partner's total. So a vault takes no part in a run whose roster is nearly that of an earlier one over
+the same purchases.
+"""
+
+from collections.abc import Iterable
+
+from hanse_client.vault.policy import LimitSection
+from hanse_privacy.errors import HanseError
+from hanse_privacy.protocol.proposal import RunProposal, Step
+
+
+class RosterTooCloseError(HanseError):
+    """A run's roster is nearly that of an earlier run over the same purchases."""
+
+    code = "ROSTER_TOO_CLOSE"
+
+
+def require_roster_apart(limits: LimitSection, proposal: RunProposal, earlier: Iterable[RunProposal]) -> None:
+    """Refuse a run whose roster differs from an earlier one's by some vaults, and by too few.
+
+    Args:
+        limits: How many vaults are enough, and how far apart two periods are.
+        proposal: The run.
+        earlier: Runs that this vault has answered.
+
+    Raises:
+        RosterTooCloseError: If it does.
+    """
+    for other in earlier:
+        if other.run == proposal.run or not _same_data(limits, proposal, other):
+            continue
+        changed = len(_members(proposal) ^ _members(other))
+        if 0 < changed < limits.minimum_roster_change:
+            raise RosterTooCloseError(
+                f"Run {proposal.run} and run {other.run} differ by {changed} vault over the same purchases: the"
+                " difference of their sums would be that vault's own total.",
+                f"Propose it to the same roster, to one that differs by at least {limits.minimum_roster_change}, or"
+                f" over another period ({limits.roster_period_weeks} weeks on).",
+            )
+
+
+def _members(proposal: RunProposal) -> frozenset[str]:
+    return frozenset(entry.public_key for entry in proposal.roster)
+
+
+def _same_data(limits: LimitSection, first: RunProposal, second: RunProposal) -> bool:
+    return any(_close(limits, one, other) for one in first.steps for other in second.steps)
+
+
+def _close(limits: LimitSection, one: Step, other: Step) -> bool:
+    same = (one.purpose, one.operation) == (other.purpose, other.operation)
+    return same and abs(one.last_week - other.last_week) < limits.roster_period_weeks
