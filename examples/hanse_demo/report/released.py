@@ -28,7 +28,8 @@ def released_block(released: Released) -> Markup:
         element("p", {"class": "banner"}, element("strong", {}, "RELEASED"), " what the centre really gets"),
         element("h2", {"id": "released-heading"}, "What left the partners"),
         note(
-            "Every count, share and AUC in this block was noised inside the partners' vaults before it left them. "
+            "Every count, share and AUC in this block comes from sums over all partners. Each vault noised and masked "
+            "its part before it left; nobody saw one partner's alone. "
             "The interval beside it says how far the noise may have moved it (95 %)."
         ),
         *(_run(index, run) for index, run in enumerate(released.runs)),
