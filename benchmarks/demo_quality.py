@@ -3,7 +3,8 @@
 Every draw of noise is a real run of the example's proposals through the real vaults, in one process
 (``hanse_demo.memory_league``); nothing is simulated or seeded but who consented. The popularity run
 is also made at three earlier weeks, because the small partner alone has too few customers to tell:
-the same customers are then evaluated in four windows.
+the same customers are then evaluated in four windows. At the test window each draw of the league is
+held against one central draw of the same privacy loss (``explore_league``, ``explore_central_dp``).
 
 Usage: python benchmarks/demo_quality.py --json build/benchmarks/demo_quality.json [--draws 5]
 """
@@ -21,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from central_draw import central_popularity
 from numpy.typing import NDArray
 
 from hanse_demo.collecting import consenting, popularity_of, read_partners
@@ -139,6 +141,7 @@ def _observe_window(
             "customers": [purchases[partner].customers[row] for row in tasks[partner].evaluated],
             "own": _recalls(measure(tasks[partner], own[partner])),
             "league": [],
+            "central": [],
         }
         for partner in purchases
     }
@@ -152,6 +155,11 @@ def _observe_window(
         for partner in purchases:
             served = league_popularity(vectors[partner], members=members[partner], released=released, clips=clips)
             found[partner]["league"].append(_recalls(measure(tasks[partner], served)))
+        if last_week == TEST_LAST_WEEK:
+            trusted = central_popularity(league.workshop, proposal, step, consented)
+            for partner in purchases:
+                served = league_popularity(vectors[partner], members=members[partner], released=trusted, clips=clips)
+                found[partner]["central"].append(_recalls(measure(tasks[partner], served)))
     size = int((members[SMALL] & vectors[SMALL].shopped).sum())
     for partner in purchases:
         if partner != SMALL and last_week == TEST_LAST_WEEK:
@@ -210,6 +218,7 @@ def recount(observations: Mapping[str, Any]) -> dict[str, float]:
     windows = observations["windows"]
     figures: dict[str, float] = _churn_figures(observations["churn"])
     test = windows[str(TEST_LAST_WEEK)]
+    figures |= _against_central(list(test.values()))
     for metric in METRICS:
         for partner, found in test.items():
             name = "small" if partner == SMALL else partner
@@ -233,6 +242,27 @@ def recount(observations: Mapping[str, Any]) -> dict[str, float]:
             clusters=[customer for found in drawn for customer in found["customers"]],
         )
     return figures
+
+
+def _against_central(found: list[Mapping[str, Any]]) -> dict[str, float]:
+    """The league's draws less central ones over all partners' households; the error has households and draws in it."""
+    draws = [
+        tuple(np.concatenate([_array(one[key][draw], "explore") for one in found]) for key in ("league", "central"))
+        for draw in range(len(found[0]["league"]))
+    ]
+    known = ~np.isnan(draws[0][0])
+    differences = np.array([(served - trusted)[known] for served, trusted in draws])
+    by_household, by_draw = differences.mean(axis=0), differences.mean(axis=1)
+    error = math.hypot(
+        float(by_household.std(ddof=1)) / math.sqrt(len(by_household)),
+        float(by_draw.std(ddof=1)) / math.sqrt(len(by_draw)) if len(by_draw) > 1 else 0.0,
+    )
+    return {
+        "explore_league": float(np.mean([served[known].mean() for served, _ in draws])),
+        "explore_central_dp": float(np.mean([trusted[known].mean() for _, trusted in draws])),
+        "explore_league_minus_central": float(differences.mean()),
+        "se": error,
+    }
 
 
 def _churn_figures(churn: list[Mapping[str, Any]]) -> dict[str, float]:
