@@ -204,7 +204,8 @@ def _customers_in(layout: ReleaseLayout, batch: Mapping[str, NDArray[np.float64]
 
 
 def _checked(batch: Mapping[str, NDArray[np.float64]], block: BlockLayout, count: int) -> NDArray[np.float64]:
-    part = np.asarray(batch[block.name], dtype=np.float64)
+    # In one order of memory: a norm's last bit must not depend on how many customers are in the batch.
+    part = np.ascontiguousarray(batch[block.name], dtype=np.float64)
     require(part.shape == (count, block.size), name=block.name, value=part.shape, bound=str((count, block.size)))
     if not np.isfinite(part).all():
         raise UnusableVectorError(

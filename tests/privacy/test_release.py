@@ -10,7 +10,15 @@ from hypothesis.extra.numpy import arrays
 
 from hanse_privacy.errors import InvalidValueError
 from hanse_privacy.randomness import UnsafeSeededRandomness
-from hanse_privacy.release import BlockLayout, ReleaseLayout, UnusableVectorError, add_noise, sum_customers
+from hanse_privacy.release import (
+    BlockLayout,
+    ReleaseLayout,
+    UnusableVectorError,
+    _checked,
+    _clip_and_scale,
+    add_noise,
+    sum_customers,
+)
 
 
 def layout(*, units: int = 1000, noise_multiplier: float = 2.0, honest_shares: int = 1) -> ReleaseLayout:
@@ -160,3 +168,16 @@ def test_missing_and_misshapen_blocks_are_refused() -> None:
         sum_customers(layout(), [{"vector": np.zeros((1, 4)), "customers": np.ones((1, 1))}])
     with pytest.raises(InvalidValueError, match="customers per block"):
         sum_customers(layout(), [{"vector": np.zeros((2, 5)), "customers": np.ones((1, 1))}])
+
+
+def test_a_customers_length_does_not_depend_on_others_whatever_the_order_of_memory() -> None:
+    # To the last bit, which integers show only once in a thousand million entries: so the numbers before rounding.
+    block = BlockLayout(name="vector", size=200, clip=1.0, share=1.0)
+    rows = np.random.default_rng(6).normal(size=(50, 200))
+
+    def scaled(part: np.ndarray) -> np.ndarray:
+        return _clip_and_scale(_checked({"vector": part}, block, len(part)), block=block, units=65_536)[0]
+
+    alone = np.concatenate([scaled(row[None, :]) for row in rows])
+    for order in ("C", "F"):
+        assert np.array_equal(scaled(np.asarray(rows, order=order)), alone), order
