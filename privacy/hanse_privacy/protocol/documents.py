@@ -66,16 +66,32 @@ class Document(BaseModel):
             SignatureInvalidError: If it is no signed document, or not signed by ``key``.
             InvalidValueError: If it is signed but not valid.
         """
+        payload, message, signature = cls._opened(signed)
+        key.verify(context=cls.kind, message=message, signature=signature)
+        return cls.parse(payload)
+
+    @classmethod
+    def unverified(cls, signed: bytes) -> Self:
+        """Parse a signed document of one's own keeping, verified when it came, whoever's key or kind that was then.
+
+        Raises:
+            SignatureInvalidError: If it is no signed document.
+            InvalidValueError: If it is not valid.
+        """
+        payload, _, _ = cls._opened(signed)
+        return cls.parse(payload)
+
+    @classmethod
+    def _opened(cls, signed: bytes) -> tuple[Any, bytes, bytes]:
+        """Payload, its canonical bytes and the signature."""
         try:
             outer = json.loads(signed)
             payload, signature = outer["document"], base64.b64decode(outer["signature"], validate=True)
-            message = canonical_bytes(payload)
+            return payload, canonical_bytes(payload), signature
         except (ValueError, TypeError, KeyError, RecursionError, binascii.Error) as error:
             raise SignatureInvalidError(
                 f"What was received is no signed {cls.kind}.", "Ask its sender to send it again."
             ) from error
-        key.verify(context=cls.kind, message=message, signature=signature)
-        return cls.parse(payload)
 
 
 def describe(error: ValidationError) -> str:
