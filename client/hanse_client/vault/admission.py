@@ -213,8 +213,7 @@ class Admissions:
             )
 
     def _require_roster_apart(self, proposal: RunProposal) -> None:
-        answered = (known for known in self._register.runs() if self._register.rounds(known.run))
-        require_roster_apart(self._policy.limits, proposal, map(self._parsed, answered))
+        require_roster_apart(self._policy.limits, proposal, map(self._parsed, self._register.answered()))
 
     def _parsed(self, known: RegisteredRun) -> RunProposal:
         """An earlier run's proposal: its signature was verified when it was entered, and the key may have changed."""

@@ -115,6 +115,14 @@ class RunRegister:
         rows = self._file.read("SELECT run, digest, signed_proposal, state FROM run ORDER BY rowid")
         return tuple(_registered(row) for row in rows)
 
+    def answered(self) -> tuple[RegisteredRun, ...]:
+        """The runs of which a round was answered, in the order in which they came."""
+        rows = self._file.read(
+            "SELECT run, digest, signed_proposal, state FROM run"
+            " WHERE run IN (SELECT run FROM answered_attempt) ORDER BY rowid"
+        )
+        return tuple(_registered(row) for row in rows)
+
     def find(self, run: str) -> RegisteredRun | None:
         """One run, or none."""
         rows = self._file.read("SELECT run, digest, signed_proposal, state FROM run WHERE run = ?", run)
