@@ -51,9 +51,12 @@ class MaskedSums:
     register: SumRegister
     clock: Callable[[], datetime]
 
+    def forget_expired(self) -> None:
+        """Delete the keys of runs that are over."""
+        self.register.forget_expired(self.clock())
+
     def key_message(self, identity: RunIdentity, *, expires_at: datetime) -> bytes:
         """This vault's signed ephemeral key for a run: made once, kept until the run's proposal expires."""
-        self.register.forget_expired(self.clock())
         kept = self.register.session_key(identity.run)
         if kept is None:
             made = SessionKey.generate()

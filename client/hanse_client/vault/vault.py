@@ -107,6 +107,7 @@ class Vault:
             randomness=parts.randomness,
         )
         self._lock = threading.Lock()
+        self._sums.forget_expired()
 
     def handle(self, letter: bytes) -> bytes:
         """Answer one letter with an encoded :class:`CourierReply`; never raises."""
@@ -129,6 +130,7 @@ class Vault:
         require_fresh(instruction, now=self._parts.clock())
         if not self._parts.register.remember_letter(instruction.nonce, run=instruction.run):
             raise LetterMalformedError("The letter was received before.", "A letter is answered once.")
+        self._sums.forget_expired()
         outcome, reason, explanation, result = Outcome.DONE, "", "", b""
         try:
             result = self._perform(instruction)
