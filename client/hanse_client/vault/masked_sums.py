@@ -1,6 +1,7 @@
 """The vault's part in secure aggregation: its key for a run, and one masked vector for each attempt."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -113,6 +114,20 @@ class MaskedSums:
             )
         secrets = session.pair_secrets(identity, keys, partner=self.partner)
         return PreparedAttempt(identity=identity, attempt=attempt, keys=digest, pair_secrets=secrets, repeated=None)
+
+    @contextmanager
+    def beginning(self, prepared: PreparedAttempt) -> Iterator[None]:
+        """Inside, an attempt is asked and paid for: a crash there makes it void, an error leaves it to be asked again.
+
+        Raises:
+            RegisterUnusableError: If it cannot be kept that the attempt has begun.
+        """
+        self.register.begin(prepared.identity.run, prepared.attempt)
+        try:
+            yield
+        except BaseException:
+            self.register.withdraw(prepared.identity.run, prepared.attempt)
+            raise
 
     def finish(self, prepared: PreparedAttempt, vector: NDArray[np.int64], *, ring: Ring) -> bytes:
         """Mask a vector and keep the bytes; only then may they leave."""

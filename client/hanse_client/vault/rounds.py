@@ -53,7 +53,8 @@ class _Computed:
 class Rounds:
     """Answers attempts of admitted runs, in an order that no crash and no centre can turn into a second vector.
 
-    Prepared (keys, order), paid, computed, reported, masked, kept, sent: paid and kept are durable before the next.
+    Prepared (keys, order), begun, paid, computed, reported, masked, kept, sent: begun, paid and kept are durable before
+    the next.
 
     Args:
         policy: The partner's floors.
@@ -99,15 +100,16 @@ class Rounds:
 
     def _release(self, proposal: RunProposal, work: Work, prepared: PreparedAttempt) -> bytes:
         attempt = prepared.attempt
-        cohort = self.cohorts.ask(proposal, work.step, round_number=attempt.round)
-        customers = self.data.known(cohort.customers)
-        self._require_large_enough(proposal, work, customers)
-        layout = proposal.layout(work.step)
-        _require_fits(proposal, layout, customers=len(customers))
-        # Paid before purchases are read: nothing unpaid ever exists in a form that may leave, and whoever makes a
-        # round fail on the rows has paid for it. From here on the attempt exists, with one vector or none.
-        charge = proposal.charge(work.step, round_number=attempt.round, attempt=attempt.attempt)
-        self.ledger.reserve(charge, approved=proposal.budget)
+        with self.sums.beginning(prepared):
+            cohort = self.cohorts.ask(proposal, work.step, round_number=attempt.round)
+            customers = self.data.known(cohort.customers)
+            self._require_large_enough(proposal, work, customers)
+            layout = proposal.layout(work.step)
+            _require_fits(proposal, layout, customers=len(customers))
+            # Paid before purchases are read: nothing unpaid ever exists in a form that may leave, and whoever makes a
+            # round fail on the rows has paid for it. From here on the attempt exists, with one vector or none.
+            charge = proposal.charge(work.step, round_number=attempt.round, attempt=attempt.attempt)
+            self.ledger.reserve(charge, approved=proposal.budget)
         try:
             computed = self._compute(proposal, work, layout=layout, customers=customers)
         except Exception as error:

@@ -20,6 +20,12 @@ CREATE TABLE IF NOT EXISTS sum_keys (
     run TEXT PRIMARY KEY,
     digest TEXT NOT NULL
 ) STRICT;
+CREATE TABLE IF NOT EXISTS begun_sum (
+    run TEXT NOT NULL,
+    round INTEGER NOT NULL,
+    attempt INTEGER NOT NULL,
+    PRIMARY KEY (run, round, attempt)
+) STRICT;
 CREATE TABLE IF NOT EXISTS answered_sum (
     run TEXT NOT NULL,
     round INTEGER NOT NULL,
@@ -80,13 +86,43 @@ class SumRegister:
             connection.execute("DELETE FROM session_key WHERE expires_at <= ?", (now.astimezone(UTC).isoformat(),))
 
     def sums(self, run: str, *, begun: Iterable[tuple[int, int]]) -> VaultSums:
-        """A run's attempts, by round and attempt: those that were answered, among those that were begun."""
+        """A run's attempts, by round and attempt: those that were answered, among those that were begun or paid for.
+
+        Args:
+            run: The run.
+            begun: What the ledger was charged for.
+        """
         keys = self._file.read("SELECT digest FROM sum_keys WHERE run = ?", run)
+        here = self._file.read("SELECT round, attempt FROM begun_sum WHERE run = ?", run)
         rows = self._file.read("SELECT round, attempt FROM answered_sum WHERE run = ?", run)
         return VaultSums(
             keys=keys[0][0] if keys else None,
-            answered=dict.fromkeys(begun, False) | dict.fromkeys(map(tuple, rows), True),
+            answered=dict.fromkeys(begun, False)
+            | dict.fromkeys(map(tuple, here), False)
+            | dict.fromkeys(map(tuple, rows), True),
         )
+
+    def begin(self, run: str, attempt: Attempt) -> None:
+        """Keep that an attempt is under way, before the consent service is asked whom it may use.
+
+        A crash then makes it void, and so does putting back a copy of the vault's memory that was taken meanwhile; in
+        an older copy, the consent service's next manifest answers a question that the vault does not know.
+
+        Raises:
+            RegisterUnusableError: If it cannot be written.
+        """
+        with self._file.writing() as connection:
+            connection.execute(
+                "INSERT OR IGNORE INTO begun_sum VALUES (?, ?, ?)", (run, attempt.round, attempt.attempt)
+            )
+
+    def withdraw(self, run: str, attempt: Attempt) -> None:
+        """Take that back, where nothing was computed: the attempt may be asked again."""
+        with self._file.writing() as connection:
+            connection.execute(
+                "DELETE FROM begun_sum WHERE run = ? AND round = ? AND attempt = ?",
+                (run, attempt.round, attempt.attempt),
+            )
 
     def answer(self, run: str, attempt: Attempt, *, keys: str, masked: bytes) -> None:
         """Keep the exact bytes of an attempt before they leave, and with whose keys; those of earlier rounds go.

@@ -128,9 +128,9 @@ class Vault:
         if instruction.recipient != self._partner or instruction.sender != self._parts.policy.pins.centre:
             raise SignatureInvalidError("The letter is not addressed to this vault.", "Look at the roster.")
         require_fresh(instruction, now=self._parts.clock())
+        self._sums.forget_expired()
         if not self._parts.register.remember_letter(instruction.nonce, run=instruction.run):
             raise LetterMalformedError("The letter was received before.", "A letter is answered once.")
-        self._sums.forget_expired()
         outcome, reason, explanation, result = Outcome.DONE, "", "", b""
         try:
             result = self._perform(instruction)

@@ -1,7 +1,8 @@
 """What a vault may answer in a run's sums: one vector per attempt, one set of keys per run, in order.
 
-A decision without time and storage. An attempt is *begun* once it is paid for, before anything is computed for it, and
-*answered* once its exact bytes are kept, before they leave; the vault's ledger and register hold both durably.
+A decision without time and storage. An attempt is *begun* before anybody is asked for its customers, paid for before
+anything is computed, and *answered* once its exact bytes are kept, before they leave; the vault's register and ledger
+hold it durably.
 """
 
 import hashlib
