@@ -1,0 +1,475 @@
+"""Rosters that differ by one vault: refused over the same purchases, because two sums would tell that vault's own."""
+
+import base64
+import dataclasses
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import pytest
+
+from hanse_client.vault.admission import Admissions
+from hanse_client.vault.policy import LimitSection, Policy
+from hanse_client.vault.roster_rule import RosterTooCloseError, require_roster_apart
+from hanse_client.vault.run_register import Admission, RegisteredRun, RoundRecord, RunRegister
+from hanse_privacy.aggregation.centre_side import Collection
+from hanse_privacy.aggregation.masks import Attempt, mask
+from hanse_privacy.aggregation.session_keys import SessionKey, verified_keys
+from hanse_privacy.canonical import canonical_bytes, canonical_digest
+from hanse_privacy.identity import SigningKey
+from hanse_privacy.ledger import PrivacyLedger
+from hanse_privacy.protocol.approval import ApprovalRequest, RunApproval, SignedApproval
+from hanse_privacy.protocol.letters import AdmitParameters, Instruction, NoParameters
+from hanse_privacy.protocol.proposal import RunProposal
+from hanse_privacy.randomness import SystemRandomness
+from hanse_privacy.release import CustomerSum, add_noise
+
+NOON = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
+CENTRE, SERVICE = SigningKey.generate(), SigningKey.generate()
+KEYS = {partner: SigningKey.generate() for partner in ("north", "south", "east", "west", "inland")}
+ALL = ("north", "south", "east", "west")
+LAST_WEEK = 30
+
+TRAINING: dict[str, Any] = {
+    "operation": "churn-gradient",
+    "purpose": "churn-training",
+    "tier": "standard",
+    "noise_multiplier": 20.0,
+    "rounds": 2,
+    "last_week": LAST_WEEK,
+    "horizon_weeks": 8,
+    "weights": 15,
+    "gradient": {"clip": 1.0, "share": 1.0},
+}
+COUNTING: dict[str, Any] = {
+    "operation": "popularity-statistics",
+    "purpose": "recommendation-statistics",
+    "tier": "standard",
+    "noise_multiplier": 20.0,
+    "last_week": LAST_WEEK,
+    "half_life_weeks": 8.0,
+    "items": 4,
+    "rate": {"clip": 1.0, "share": 0.5},
+    "breadth": {"clip": 1.0, "share": 0.4},
+    "customers": {"clip": 1.0, "share": 0.1, "is_metric": True},
+}
+NAMES = itertools.count(1)
+
+
+def run_of(
+    partners: Sequence[str] = ALL, *steps: dict[str, Any], run: str | None = None, last_week: int = LAST_WEEK
+) -> RunProposal:
+    """A proposal to some partners; of training, unless steps say otherwise."""
+    return RunProposal.parse(
+        {
+            "run": run or f"run-{next(NAMES)}",
+            "title": "A run",
+            "data_categories": ["pd:PurchasesAndSpendingHabit"],
+            "recipients": [{"name": "centre", "country": "DE"}],
+            "roster": [{"partner": partner, "public_key": KEYS[partner].public.text} for partner in partners],
+            "catalogue": "ab" * 32,
+            "week_one": "2024-12-30",
+            "minimum_cohort": 10,
+            "honest_minimum": 1,
+            "unit": "customer-at-one-partner",
+            "units_per_clip": 65536,
+            "epsilon": 2.0,
+            "delta": 1e-5,
+            "steps": [step | {"last_week": last_week} for step in steps or (TRAINING,)],
+            "created_at": NOON.isoformat(),
+            "expires_at": (NOON + timedelta(days=1)).isoformat(),
+        }
+    )
+
+
+def policy(centre: SigningKey = CENTRE, /, **limits: Any) -> Policy:
+    """North's, with the rule's own defaults where nothing else is said."""
+    return Policy.model_validate(
+        {
+            "node": {"partner": "north", "catalogue": "catalogue", "socket": "vault.sock"},
+            "consent": {"url": "http://127.0.0.1:1", "public_key": SERVICE.public.text},
+            "pins": {
+                "centre": "centre",
+                "centre_key": centre.public.text,
+                "partners": {partner: key.public.text for partner, key in KEYS.items()},
+            },
+            "limits": {
+                "operations": {
+                    "churn-gradient": {"purposes": ["churn-training", "care"], "lowest_tier": "standard"},
+                    "popularity-statistics": {"purposes": ["recommendation-statistics"], "lowest_tier": "standard"},
+                },
+                "highest_tier": "standard",
+                "week_one": "2024-12-30",
+                "data_categories": ["pd:PurchasesAndSpendingHabit"],
+                "recipients": ["centre"],
+                "countries": ["DE"],
+                "minimum_cohort": 10,
+                "minimum_partners": 2,
+                "run_epsilon": 3.0,
+                "total_epsilon": 5.0,
+                "delta": 1e-5,
+                "ask_a_person": False,
+            }
+            | limits,
+        }
+    )
+
+
+LIMITS = policy().limits
+
+
+def is_refused(proposal: RunProposal, *earlier: RunProposal, limits: LimitSection = LIMITS) -> bool:
+    try:
+        require_roster_apart(limits, proposal, earlier)
+    except RosterTooCloseError:
+        return True
+    return False
+
+
+# The rule by itself.
+
+
+@pytest.mark.parametrize(
+    ("roster", "refused"),
+    [
+        (ALL, False),
+        (ALL[::-1], False),
+        (ALL[:3], True),
+        ((*ALL, "inland"), True),
+        (ALL[:2], False),
+        # One goes and another comes: the difference is that of two vaults' sums.
+        ((*ALL[:3], "inland"), False),
+    ],
+    ids=["the-same", "in-another-order", "one-fewer", "one-more", "two-fewer", "one-in-place-of-another"],
+)
+def test_how_far_rosters_are_apart(roster: Sequence[str], refused: bool) -> None:
+    first, second = run_of(ALL), run_of(roster)
+    assert is_refused(second, first) is refused
+    # Whichever came first.
+    assert is_refused(first, second) is refused
+
+
+def test_a_partner_may_ask_for_more() -> None:
+    first, two_fewer = run_of(ALL), run_of(ALL[:2])
+    for change, refused in ((1, False), (2, False), (3, True), (100, True)):
+        limits = policy(minimum_roster_change=change).limits
+        assert is_refused(two_fewer, first, limits=limits) is refused
+        assert is_refused(run_of(ALL), first, limits=limits) is False
+        assert is_refused(run_of(ALL[:3]), first, limits=limits) is (change > 1)
+
+
+def test_a_vault_under_a_new_name_is_the_same_vault() -> None:
+    first = run_of(ALL)
+    payload = run_of(ALL[:3]).payload()
+    payload["roster"].append({"partner": "renamed", "public_key": KEYS["west"].public.text})
+    assert is_refused(RunProposal.parse(payload), first) is False
+    payload["roster"][-1]["public_key"] = SigningKey.generate().public.text
+    # Another key is another vault: two have changed places.
+    assert is_refused(RunProposal.parse(payload), first) is False
+    assert is_refused(RunProposal.parse(payload | {"roster": payload["roster"][:3]}), first) is True
+
+
+@pytest.mark.parametrize(
+    ("change", "refused"),
+    [
+        ({}, True),
+        ({"purpose": "care"}, False),
+        # Nothing of these makes other purchases of them.
+        ({"noise_multiplier": 50.0}, True),
+        ({"gradient": {"clip": 0.5, "share": 1.0}}, True),
+        ({"horizon_weeks": 9}, True),
+        ({"rounds": 1}, True),
+    ],
+    ids=["nothing", "purpose", "noise", "clip", "horizon", "rounds"],
+)
+def test_what_the_same_purchases_are(change: dict[str, Any], refused: bool) -> None:
+    assert is_refused(run_of(ALL[:3], TRAINING | change), run_of(ALL)) is refused
+
+
+def test_another_operation_is_another_sum() -> None:
+    assert is_refused(run_of(ALL[:3], COUNTING), run_of(ALL)) is False
+    # One step of the same kind is enough, wherever it stands.
+    assert is_refused(run_of(ALL[:3], COUNTING, TRAINING), run_of(ALL)) is True
+    assert is_refused(run_of(ALL[:3]), run_of(ALL, COUNTING, TRAINING)) is True
+
+
+@pytest.mark.parametrize("weeks", [-5, -4, -3, -1, 0, 1, 3, 4, 5])
+def test_another_period_is_other_purchases(weeks: int) -> None:
+    later = run_of(ALL[:3], last_week=LAST_WEEK + weeks)
+    assert is_refused(later, run_of(ALL)) is (abs(weeks) < 4)
+    assert is_refused(later, run_of(ALL), limits=policy(roster_period_weeks=1).limits) is (weeks == 0)
+
+
+def test_every_earlier_run_counts_and_the_own_does_not() -> None:
+    proposal = run_of(ALL[:3])
+    assert is_refused(proposal, run_of(ALL[:3]), run_of(ALL[:1]), run_of(ALL)) is True
+    assert is_refused(proposal, run_of(ALL[:3]), run_of(ALL[:1])) is False
+    # An attempt at another round of the same run is no other run.
+    assert is_refused(proposal, run_of(ALL, run=proposal.run)) is False
+
+
+# The rule where a vault applies it: at admission, and again before every round.
+
+
+@dataclass
+class Officers:
+    """Approve everything."""
+
+    asked: list[ApprovalRequest] = field(default_factory=list)
+
+    def run_approval(self, request: ApprovalRequest) -> SignedApproval:
+        self.asked.append(request)
+        approval = RunApproval(
+            **request.model_dump(),
+            approved_by=("officer",),
+            approved_at=NOON,
+            high_risk=False,
+            registry_version=1,
+            pack_versions={"gdpr": "1"},
+            issued_at=NOON,
+            expires_at=NOON + timedelta(days=1),
+        )
+        return SignedApproval(approval=approval, signed=approval.sign(SERVICE))
+
+
+@dataclass
+class Door:
+    """North's admissions over a folder of state, as each start of its vault makes them."""
+
+    folder: Path
+    officers: Officers = field(default_factory=Officers)
+    centre: SigningKey = CENTRE
+
+    def __post_init__(self) -> None:
+        rules = policy(self.centre)
+        self.register = RunRegister(self.folder / "runs.db")
+        self.admissions = Admissions(
+            policy=rules,
+            ledger=PrivacyLedger(self.folder / "ledger.db", cap=rules.cap),
+            register=self.register,
+            approvals=self.officers,
+            catalogue_digest=lambda: "ab" * 32,
+            clock=lambda: NOON,
+        )
+
+    def admit(self, run: RunProposal) -> RunProposal:
+        signed = run.sign(self.centre)
+        parameters = msgspec.msgpack.encode(AdmitParameters(signed_proposal=signed))
+        return self.admissions.admit(instruction(run, 0, parameters), signed)
+
+    def round(self, run: RunProposal, number: int = 1) -> RunProposal:
+        return self.admissions.admitted(instruction(run, number, msgspec.msgpack.encode(NoParameters())))
+
+    def answer(self, run: RunProposal) -> None:
+        self.register.record_round(
+            RoundRecord(
+                run=run.run,
+                round=1,
+                attempt=1,
+                manifest_position=1,
+                manifest_root="00" * 32,
+                loaded_root="00" * 32,
+                customers=30,
+                clipped="",
+            )
+        )
+
+
+def instruction(run: RunProposal, number: int, parameters: bytes) -> Instruction:
+    return Instruction(
+        protocol=2,
+        run=run.run,
+        proposal=run.digest,
+        round=number,
+        attempt=1 if number else 0,
+        session_keys=[],
+        operation="churn-gradient" if number else "admit",
+        operation_version=1,
+        sender="centre",
+        recipient="north",
+        nonce=bytes(16),
+        sent_at=NOON,
+        parameters=msgspec.Raw(parameters),
+    )
+
+
+@pytest.fixture
+def door(tmp_path: Path) -> Door:
+    return Door(tmp_path)
+
+
+def test_a_run_with_one_vault_fewer_is_not_admitted(door: Door, tmp_path: Path) -> None:
+    whole, fewer = run_of(ALL), run_of(ALL[:3])
+    door.admit(whole)
+    door.answer(whole)
+    asked = len(door.officers.asked)
+    # After a restart, too.
+    for one in (door, Door(tmp_path)):
+        with pytest.raises(RosterTooCloseError, match="differ by 1 vault"):
+            one.admit(fewer)
+    assert door.register.find(fewer.run) is None
+    assert len(door.officers.asked) == asked
+    # The run that was answered goes on, and the same roster may have another.
+    assert door.round(whole, 2) == whole
+    assert door.admit(run_of(ALL))
+
+
+def test_of_two_runs_admitted_together_only_one_is_answered(door: Door) -> None:
+    whole, fewer = run_of(ALL), run_of(ALL[:3])
+    for run in (whole, fewer):
+        door.admit(run)
+        assert door.round(run) == run
+    door.answer(whole)
+    for number in (1, 2):
+        with pytest.raises(RosterTooCloseError):
+            door.round(fewer, number)
+    # Admitting it again does not help it.
+    with pytest.raises(RosterTooCloseError):
+        door.admit(fewer)
+    assert door.round(whole, 2) == whole
+
+
+def test_a_run_that_was_never_answered_is_in_nobodys_way(door: Door) -> None:
+    whole, fewer = run_of(ALL), run_of(ALL[:3])
+    door.admit(whole)
+    door.admit(fewer)
+    door.answer(fewer)
+    assert door.round(fewer, 2) == fewer
+    with pytest.raises(RosterTooCloseError):
+        door.round(whole)
+
+
+def test_earlier_runs_count_when_the_centre_has_a_new_key(door: Door, tmp_path: Path) -> None:
+    whole = run_of(ALL)
+    door.admit(whole)
+    door.answer(whole)
+    after = Door(tmp_path, centre=SigningKey.generate())
+    assert after.admit(run_of(ALL))
+    with pytest.raises(RosterTooCloseError):
+        after.admit(run_of(ALL[:3]))
+
+
+def test_earlier_runs_count_that_were_signed_for_an_earlier_protocol(door: Door) -> None:
+    payload = run_of(ALL).payload()
+    del payload["ring_bits"]
+    signature = CENTRE.sign(context="run-proposal/1", message=canonical_bytes(payload))
+    signed = canonical_bytes({"document": payload, "signature": base64.b64encode(signature).decode()})
+    door.register.enter(
+        RegisteredRun(
+            run=payload["run"], digest=canonical_digest(payload), signed_proposal=signed, state=Admission.ADMITTED
+        )
+    )
+    door.answer(run_of(ALL, run=payload["run"]))
+    assert door.admit(run_of(ALL))
+    with pytest.raises(RosterTooCloseError):
+        door.admit(run_of(ALL[:3]))
+
+
+# What the rule is worth, in numbers.
+
+
+@dataclass(frozen=True)
+class Shop:
+    """A vault of 5,000 customers: how much each coordinate of its sum holds, in integer units."""
+
+    partner: str
+    total: np.ndarray
+
+    def release(self, run: RunProposal) -> np.ndarray:
+        """What it sends, before it is masked."""
+        exact = CustomerSum(vector=self.total, customers=5_000, clipped={}, refitted=0)
+        return add_noise(run.layout(run.steps[0]), exact, source=SystemRandomness())
+
+
+def released(shops: Sequence[Shop], run: RunProposal) -> np.ndarray:
+    """What the centre gets out of a run: masked vectors, added up."""
+    identity = run.identity
+    sessions = {shop.partner: SessionKey.generate() for shop in shops}
+    messages = [
+        sessions[partner].message(identity, partner=partner, key=KEYS[partner]) for partner in identity.partners
+    ]
+    keys = verified_keys(messages, identity)
+    attempt = Attempt(round=1, step=0, attempt=1)
+    size = run.layout(run.steps[0]).size
+    collection = Collection(partners=identity.partners, attempt=attempt, ring=run.ring, size=size)
+    for shop in shops:
+        secrets = sessions[shop.partner].pair_secrets(identity, keys, partner=shop.partner)
+        masked = mask(
+            shop.release(run),
+            ring=run.ring,
+            identity=identity,
+            attempt=attempt,
+            partner=shop.partner,
+            pair_secrets=secrets,
+        )
+        collection = collection.receive(shop.partner, masked.tobytes())
+    return collection.total()
+
+
+def share_variance(run: RunProposal) -> int:
+    return run.layout(run.steps[0]).share_variance_parameter
+
+
+def shops() -> dict[str, Shop]:
+    """Totals of thousands of customers' clips: far above the noise of 20 clips that hides one of them."""
+    chance = np.random.default_rng(20260504)
+    return {
+        partner: Shop(partner, chance.integers(2_000 * 65536, 5_000 * 65536, size=15)) for partner in (*ALL, "inland")
+    }
+
+
+def require_close(found: np.ndarray, expected: np.ndarray, *, variance: float) -> None:
+    """Eight standard deviations in each of 15 coordinates: a false alarm once in 10^14."""
+    assert np.abs(found - expected).max() < 8 * np.sqrt(variance)
+
+
+def test_the_difference_of_two_sums_is_one_vaults_own_and_is_not_to_be_had() -> None:
+    league = shops()
+    whole, fewer = run_of(ALL), run_of(ALL[:3])
+    # Without the rule: both runs are answered, and West's total stands there, to within a few per cent.
+    sums = [released([league[partner] for partner in run.partners()], run) for run in (whole, fewer)]
+    west = sums[0] - sums[1]
+    variance = 7 * share_variance(whole)
+    require_close(west, league["west"].total, variance=variance)
+    assert np.linalg.norm(west - league["west"].total) < 0.05 * np.linalg.norm(league["west"].total)
+    # With it: the second run is refused, by all three whom it asks, and there is one sum.
+    assert is_refused(fewer, whole) is True
+    # One sum is the same whether West or East sold it: nobody can say how much of it is West's.
+    moved = league["west"].total // 2
+    other = dict(league)
+    other["west"] = dataclasses.replace(league["west"], total=league["west"].total - moved)
+    other["east"] = dataclasses.replace(league["east"], total=league["east"].total + moved)
+    exact = [sum(world[partner].total for partner in ALL) for world in (league, other)]
+    assert (exact[0] == exact[1]).all()
+    assert np.abs(west - other["west"].total).max() > 8 * np.sqrt(variance)
+
+
+def test_what_the_rule_does_not_see() -> None:
+    """It compares two runs. Three that each differ by two, or two of whose vaults one colludes, tell as much."""
+    league = shops()
+
+    def sum_of(*partners: str) -> tuple[RunProposal, np.ndarray]:
+        run = run_of(partners)
+        return run, released([league[partner] for partner in partners], run)
+
+    runs, sums = zip(*(sum_of(*pair) for pair in itertools.combinations(ALL[:3], 2)), strict=True)
+    for run in runs:
+        assert not is_refused(run, *(other for other in runs if other is not run))
+    # north + south, north + east, south + east.
+    north = (sums[0] + sums[1] - sums[2]) / 2
+    require_close(north, league["north"].total, variance=6 / 4 * share_variance(runs[0]))
+    # West tells the centre what it sent, or sends nothing: two rosters that differ by two vaults, one of them West.
+    (whole, all_four), (fewer, two) = sum_of(*ALL), sum_of(*ALL[:2])
+    assert not is_refused(fewer, whole)
+    east = all_four - two - league["west"].total
+    require_close(east, league["east"].total, variance=6 * share_variance(whole))
+    # A partner who wants neither asks for the same roster, or none.
+    strict = policy(minimum_roster_change=1000).limits
+    for run, earlier in ((runs[1], runs[0]), (fewer, whole)):
+        assert is_refused(run, earlier, limits=strict)
+    assert not is_refused(run_of(ALL), whole, limits=strict)
