@@ -66,10 +66,14 @@ def at_once(trial, letters: Sequence[bytes]) -> list[Answer]:
         return list(pool.map(send, letters))
 
 
-def restart(trial) -> None:
-    trial.north.program.kill()
+def start(trial) -> None:
     trial.north.program.start()
     trial.north.program.wait()
+
+
+def restart(trial) -> None:
+    trial.north.program.kill()
+    start(trial)
 
 
 # Many at once.
@@ -178,8 +182,7 @@ def lose(trial, run: RunProposal, letter: bytes) -> None:
             trial.north.program.kill()
         with suppress(ConnectionResetError):
             assert connection.recv(1 << 20) == b""
-    trial.north.program.start()
-    trial.north.program.wait()
+    start(trial)
 
 
 def test_a_lost_attempt_is_void_whatever_is_asked_of_it(trial) -> None:
@@ -192,6 +195,20 @@ def test_a_lost_attempt_is_void_whatever_is_asked_of_it(trial) -> None:
     assert len({masked_of(answer) for answer in answers}) == 1
     assert np.abs(trial.vector(run, answers[0], 1, attempt=2)).max() < SMALL
     assert attempts(trial, run) == [(1, 1), (1, 2)]
+
+
+def test_killed_before_it_paid_an_attempt_is_void_and_costs_nothing(trial) -> None:
+    run = trial.admitted(epsilon=ROOM)
+    with socket(AF_UNIX, SOCK_STREAM) as connection, locked(trial.north.home.ledger):
+        connection.connect(str(trial.north.socket))
+        send_frame(connection, trial.letter(run, 1))
+        wait_until(lambda: manifest_accepted(trial, run))
+        trial.north.program.kill()
+    start(trial)
+    trial.require_refused(trial.ask(run, 1), "ATTEMPT_VOID")
+    assert attempts(trial, run) == []
+    assert trial.ask(run, 1, attempt=2).outcome is Outcome.DONE
+    assert attempts(trial, run) == [(1, 2)]
 
 
 # Other keys.
@@ -288,7 +305,7 @@ class Copies:
     def take(self) -> None:
         self._trial.north.program.stop()
         self.older = copy_state(self._home, self._folder / "older")
-        self._start()
+        start(self._trial)
 
     @contextmanager
     def put_back(self, names: Sequence[str]) -> Iterator[None]:
@@ -302,11 +319,7 @@ class Copies:
         finally:
             self._trial.north.program.stop()
             put_back(self._home, newest, BOTH)
-            self._start()
-
-    def _start(self) -> None:
-        self._trial.north.program.start()
-        self._trial.north.program.wait()
+            start(self._trial)
 
 
 @pytest.fixture
@@ -329,11 +342,6 @@ def test_an_older_ledger_is_not_served(trial, copies, run_hanse) -> None:
         assert "Traceback" not in done.stderr
     assert masked_of(trial.ask(run, 1)) == sent
     assert attempts(trial, run) == [(1, 1)]
-
-
-def start(trial) -> None:
-    trial.north.program.start()
-    trial.north.program.wait()
 
 
 def test_an_older_register_makes_what_was_paid_void(trial, copies) -> None:
