@@ -3,6 +3,7 @@
 import shutil
 import tempfile
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from pathlib import Path
 
 from faults_of_a_run.league_under_fire import LeagueUnderFire
@@ -36,12 +37,14 @@ class Books:
         with tempfile.TemporaryDirectory() as folder:
             for path in home.ledger.parent.glob("ledger.db*"):
                 shutil.copy(path, folder)
-            ledger = PrivacyLedger(Path(folder) / home.ledger.name, cap=load_policy(home.policy).cap)
+            caps = load_policy(home.policy).caps
+            ledger = PrivacyLedger(Path(folder) / home.ledger.name, caps=caps, clock=lambda: datetime.now(tz=UTC))
             entries = ledger.entries()
             statement = ledger.statement()
         self.errors += len(set(self._seen) - set(entries))
-        expected = epsilon_of([entry.event for entry in entries], delta=statement.cap.delta)
-        self.errors += statement.spent_epsilon != expected or statement.releases != len(entries)
+        everything = statement.caps[0]
+        expected = epsilon_of([entry.event for entry in entries], delta=everything.cap.budget.delta)
+        self.errors += everything.spent_epsilon != expected or statement.position != len(entries)
         self._seen = entries
         return entries
 

@@ -2,7 +2,8 @@
 
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import wraps
@@ -106,19 +107,20 @@ def _arm(death: Death) -> None:
 
         return dying
 
-    def watching(connect: Callable[..., Any]) -> Callable[..., Any]:
-        @wraps(connect)
-        def watch(ledger: PrivacyLedger) -> Any:
-            connection = connect(ledger)
-            # SQLite tells of each statement before it runs.
-            connection.set_trace_callback(lambda statement: die() if statement == "COMMIT" else None)
-            return connection
+    def watching(connected: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(connected)
+        @contextmanager
+        def watch(ledger: PrivacyLedger) -> Iterator[Any]:
+            with connected(ledger) as connection:
+                # SQLite tells of each statement before it runs.
+                connection.set_trace_callback(lambda statement: die() if statement == "COMMIT" else None)
+                yield connection
 
         return watch
 
     _replace(Rounds, "_release", noting)
     places: dict[FaultPoint, tuple[type, str, Callable[..., Any]]] = {
-        FaultPoint.PAYING: (PrivacyLedger, "_connect", watching),
+        FaultPoint.PAYING: (PrivacyLedger, "_connected", watching),
         FaultPoint.PAID: (PrivacyLedger, "reserve", after),
         FaultPoint.COMPUTED: (RoundCohorts, "report", before),
         FaultPoint.REPORTED: (RunRegister, "record_round", before),

@@ -51,7 +51,7 @@ class PlayedRun:
         Raises:
             RuntimeError: If it does not, or sends another key than before.
         """
-        parameters = AdmitParameters(signed_proposal=self.proposal.sign(self.league.centre))
+        parameters = AdmitParameters(signed_proposal=self.proposal.sign(self.league.centre), ledger_statement=b"")
         answer = self._sent(0, 0, "admit", msgspec.msgpack.encode(parameters), [])
         if answer is None or answer.outcome is not Outcome.DONE:
             raise RuntimeError(f"north does not admit the run: {answer}")

@@ -11,10 +11,13 @@ UNKNOWN_PURPOSE = "unknown"
 """In place of a purpose that was not written down: only caps over all purposes count it."""
 
 
+def is_earlier(connection: sqlite3.Connection) -> bool:
+    """Whether a file holds such a ledger."""
+    return connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'release'").fetchone() is not None
+
+
 def earlier_charges(connection: sqlite3.Connection) -> Iterator[tuple[Charge, datetime]]:
-    """Yield what an earlier ledger holds, oldest first; nothing if the file is none."""
-    if not connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'release'").fetchone():
-        return
+    """Yield what an earlier ledger holds, oldest first."""
     rows = connection.execute(
         "SELECT run, round, operation, squared_sensitivity, variance_parameter, reserved_at FROM release"
         " ORDER BY position"

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from hanse_privacy.accounting import ReleaseEvent, epsilon_of
 from hanse_privacy.caps import Cap, CapStatement, Charge, state
-from hanse_privacy.earlier_ledger import earlier_charges
+from hanse_privacy.earlier_ledger import earlier_charges, is_earlier
 from hanse_privacy.errors import HanseError
 from hanse_privacy.ledger_entries import (
     NO_ENTRIES,
@@ -101,7 +101,8 @@ class PrivacyLedger:
             )
         with self._connected() as connection:
             connection.executescript(SCHEMA)
-            self._take_over(connection)
+            if is_earlier(connection):
+                _take_over(connection)
             require_unaltered(read_entries(connection), path.name)
 
     @classmethod
@@ -191,14 +192,6 @@ class PrivacyLedger:
             # Closing without COMMIT rolls back.
             connection.execute("COMMIT")
 
-    def _take_over(self, connection: sqlite3.Connection) -> None:
-        connection.execute("BEGIN IMMEDIATE")
-        for charge, reserved_at in earlier_charges(connection):
-            entries = read_entries(connection)
-            append(connection, charge, reserved_at, after=entries[-1] if entries else None)
-        connection.execute("DROP TABLE IF EXISTS release")
-        connection.execute("COMMIT")
-
     def _require_room(self, entries: Sequence[LedgerEntry], charges: Sequence[Charge]) -> None:
         now = self._clock()
         for cap in self._caps:
@@ -244,3 +237,13 @@ def _require_within_run(spent: Sequence[ReleaseEvent], charge: Charge, *, approv
             f" is spent in it, and another attempt would bring it to ε = {after:.3f}.",
             "Start a new run.",
         )
+
+
+def _take_over(connection: sqlite3.Connection) -> None:
+    """Make an earlier ledger's entries charges, all or none."""
+    connection.execute("BEGIN IMMEDIATE")
+    for charge, reserved_at in earlier_charges(connection):
+        entries = read_entries(connection)
+        append(connection, charge, reserved_at, after=entries[-1] if entries else None)
+    connection.execute("DROP TABLE release")
+    connection.execute("COMMIT")

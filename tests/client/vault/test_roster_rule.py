@@ -247,10 +247,12 @@ class Door:
 
     def __post_init__(self) -> None:
         rules = policy(self.centre)
+        if not (self.folder / "ledger.db").exists():
+            PrivacyLedger.create(self.folder / "ledger.db")
         self.register = RunRegister(self.folder / "runs.db")
         self.admissions = Admissions(
             policy=rules,
-            ledger=PrivacyLedger(self.folder / "ledger.db", cap=rules.cap),
+            ledger=PrivacyLedger(self.folder / "ledger.db", caps=rules.caps, clock=lambda: NOON),
             register=self.register,
             approvals=self.officers,
             catalogue_digest=lambda: "ab" * 32,
@@ -259,8 +261,8 @@ class Door:
 
     def admit(self, run: RunProposal) -> RunProposal:
         signed = run.sign(self.centre)
-        parameters = msgspec.msgpack.encode(AdmitParameters(signed_proposal=signed))
-        return self.admissions.admit(instruction(run, 0, parameters), signed)
+        parameters = AdmitParameters(signed_proposal=signed, ledger_statement=b"")
+        return self.admissions.admit(instruction(run, 0, msgspec.msgpack.encode(parameters)), parameters)
 
     def round(self, run: RunProposal, number: int = 1) -> RunProposal:
         return self.admissions.admitted(instruction(run, number, msgspec.msgpack.encode(NoParameters())))

@@ -121,7 +121,9 @@ def test_two_runs_at_once_do_not_meet(trial) -> None:
 def test_replays_across_a_restart_are_no_letters(trial) -> None:
     run = trial.proposal(epsilon=ROOM)
     trial.approve(run)
-    admission = trial.letter(run, 0, parameters=AdmitParameters(signed_proposal=run.sign(trial.centre)))
+    admission = trial.letter(
+        run, 0, parameters=AdmitParameters(signed_proposal=run.sign(trial.centre), ledger_statement=b"")
+    )
     trial.answer(admission)
     trial.admit(run)
     first = trial.letter(run, 1)
