@@ -82,25 +82,27 @@ class CentreKills:
                 vault.kill()
 
     def _kill(self, point: CentrePoint | None, run_s: float) -> None:
-        run = self._new_run("churn")
-        in_rounds = point not in (None, CentrePoint.ADMITTED, CentrePoint.RELEASED)
-        death = None
-        if point is not None:
-            number = self.chance.randint(1, run.rounds) if in_rounds else 1
-            death = CentreDeath(point=point, round=number)
-        status = self._conducted(run, death, kill_after_s=self.chance.uniform(0, run_s) if point is None else None)
-        if status != -signal.SIGKILL and point is not None:
-            raise RuntimeError(f"the centre was to be killed at {point} and its status is {status}")
-        # A run may be faster than its killer: that is no kill.
-        self.kills += status == -signal.SIGKILL
-        self._compare(run)
-        if status == -signal.SIGKILL:
-            resumed = self._conducted(run, None, kill_after_s=None) == 0
-            self.resumed += resumed
+        run, status = self._new_run("churn"), 0
+        if point is None:
+            while status != -signal.SIGKILL:
+                # A run may be faster than its killer: then the next one is shot at.
+                run = self._new_run("churn")
+                status = self._conducted(run, None, kill_after_s=self.chance.uniform(0, run_s))
+                self._compare(run)
+        else:
+            is_in_round = point not in (CentrePoint.ADMITTED, CentrePoint.RELEASED)
+            number = self.chance.randint(1, run.rounds) if is_in_round else 1
+            status = self._conducted(run, CentreDeath(point=point, round=number), kill_after_s=None)
             self._compare(run)
-            answered = self.league.courier.answered("north", run.run)
-            self.observations.note(f"centre_{'random' if point is None else point.value}_resumed", float(resumed))
-            self.observations.note("centre_answered_rounds", float(len(answered)))
+        if status != -signal.SIGKILL:
+            raise RuntimeError(f"the centre was to be killed at {point} and its status is {status}")
+        self.kills += 1
+        resumed = self._conducted(run, None, kill_after_s=None) == 0
+        self.resumed += resumed
+        self._compare(run)
+        answered = self.league.courier.answered("north", run.run)
+        self.observations.note(f"centre_{'random' if point is None else point.value}_resumed", float(resumed))
+        self.observations.note("centre_answered_rounds", float(len(answered)))
         self._next_run()
 
     def _conducted(self, run: RunProposal, death: CentreDeath | None, *, kill_after_s: float | None) -> int:
