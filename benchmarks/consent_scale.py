@@ -22,8 +22,6 @@ times tell more about the neighbours than about the service. Raw observations ar
 
 import argparse
 import json
-import os
-import platform
 import shutil
 import signal
 import sys
@@ -31,7 +29,6 @@ import tempfile
 import time
 from collections.abc import Iterator
 from enum import StrEnum
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +45,7 @@ from consent.staleness import measure_staleness
 from consent.stores import Engine, new_store
 from consent.workplace import Workplace, lay_out
 from consent.world import World
+from machine import machine
 from rich.console import Console
 
 _CUSTOMERS = 1_000_000
@@ -175,13 +173,8 @@ def _report(figures: dict[str, dict[str, Any]], *, scale: float, observations: P
     return {
         "benchmark": "consent_scale",
         "version": 1,
-        "machine": {
-            "cpu": _cpu_model(),
-            "cores": len(os.sched_getaffinity(0)),
-            "python": platform.python_version(),
-            "load_average_at_the_end": load_average(),
-            **{package: version(package) for package in ("numpy", "pyroaring", "sqlalchemy", "psycopg", "cedarpy")},
-        },
+        "machine": machine(("numpy", "pyroaring", "sqlalchemy", "psycopg", "cedarpy"))
+        | {"load_average_at_the_end": load_average()},
         "scale": scale,
         "wall_s": round(wall_s),
         "draws": _DRAWS,
@@ -189,13 +182,6 @@ def _report(figures: dict[str, dict[str, Any]], *, scale: float, observations: P
         "figures": figures,
         "observations": observations.name,
     }
-
-
-def _cpu_model() -> str:
-    for line in Path("/proc/cpuinfo").read_text().splitlines():
-        if line.startswith("model name"):
-            return line.partition(":")[2].strip()
-    return platform.machine()
 
 
 if __name__ == "__main__":

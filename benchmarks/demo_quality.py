@@ -12,17 +12,15 @@ Usage: python benchmarks/demo_quality.py --json build/benchmarks/demo_quality.js
 import argparse
 import json
 import math
-import os
-import platform
 import tempfile
 import time
 from collections.abc import Mapping
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from central_draw import central_popularity
+from central_draw import against_central, central_popularity
+from machine import machine
 from numpy.typing import NDArray
 
 from hanse_demo.collecting import consenting, popularity_of, read_partners
@@ -74,12 +72,7 @@ def main() -> None:
     result = {
         "benchmark": "demo_quality",
         "version": 1,
-        "machine": {
-            "processor": platform.processor() or platform.machine(),
-            "cores": os.cpu_count(),
-            "python": platform.python_version(),
-            "flwr": version("flwr"),
-        },
+        "machine": machine(["flwr"]),
         "draws": arguments.draws,
         "seconds": time.monotonic() - started,
         "units": "Recall@10 and AUC, from 0 to 1; _se is one standard error of the paired difference",
@@ -218,7 +211,12 @@ def recount(observations: Mapping[str, Any]) -> dict[str, float]:
     windows = observations["windows"]
     figures: dict[str, float] = _churn_figures(observations["churn"])
     test = windows[str(TEST_LAST_WEEK)]
-    figures |= _against_central(list(test.values()))
+    figures |= against_central(
+        [
+            {key: [_array(draw, "explore") for draw in one[key]] for key in ("league", "central")}
+            for one in test.values()
+        ]
+    )
     for metric in METRICS:
         for partner, found in test.items():
             name = "small" if partner == SMALL else partner
@@ -242,27 +240,6 @@ def recount(observations: Mapping[str, Any]) -> dict[str, float]:
             clusters=[customer for found in drawn for customer in found["customers"]],
         )
     return figures
-
-
-def _against_central(found: list[Mapping[str, Any]]) -> dict[str, float]:
-    """The league's draws less central ones over all partners' households; the error has households and draws in it."""
-    draws = [
-        tuple(np.concatenate([_array(one[key][draw], "explore") for one in found]) for key in ("league", "central"))
-        for draw in range(len(found[0]["league"]))
-    ]
-    known = ~np.isnan(draws[0][0])
-    differences = np.array([(served - trusted)[known] for served, trusted in draws])
-    by_household, by_draw = differences.mean(axis=0), differences.mean(axis=1)
-    error = math.hypot(
-        float(by_household.std(ddof=1)) / math.sqrt(len(by_household)),
-        float(by_draw.std(ddof=1)) / math.sqrt(len(by_draw)) if len(by_draw) > 1 else 0.0,
-    )
-    return {
-        "explore_league": float(np.mean([served[known].mean() for served, _ in draws])),
-        "explore_central_dp": float(np.mean([trusted[known].mean() for _, trusted in draws])),
-        "explore_league_minus_central": float(differences.mean()),
-        "se": error,
-    }
 
 
 def _churn_figures(churn: list[Mapping[str, Any]]) -> dict[str, float]:

@@ -3,13 +3,13 @@
 import argparse
 import json
 import os
-import platform
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from importlib.metadata import version
 from pathlib import Path
 from statistics import median
 from typing import Any
+
+from machine import machine
 
 
 class Observations:
@@ -58,13 +58,7 @@ def report(
     found = {
         "benchmark": benchmark,
         "version": 1,
-        "machine": {
-            "cpu": _cpu_model(),
-            "cores": len(os.sched_getaffinity(0)),
-            "python": platform.python_version(),
-            "load_average_at_the_end": round(os.getloadavg()[0], 2),
-            **{package: version(package) for package in packages},
-        },
+        "machine": machine(packages) | {"load_average_at_the_end": round(os.getloadavg()[0], 2)},
         "draws": draws,
         "units": units,
         "figures": {name: float(f"{value:.5g}") for name, value in figures.items()},
@@ -73,10 +67,3 @@ def report(
     text = json.dumps(found, indent=1)
     path.write_text(text + "\n", encoding="utf-8")
     print(text)
-
-
-def _cpu_model() -> str:
-    for line in Path("/proc/cpuinfo").read_text().splitlines():
-        if line.startswith("model name"):
-            return line.partition(":")[2].strip()
-    return platform.machine()

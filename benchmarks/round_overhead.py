@@ -20,14 +20,12 @@ Run it on a quiet machine: each run's load average is among the observations.
 
 import argparse
 import json
-import os
-import platform
 import shutil
 import tempfile
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from machine import machine
 from overhead.flower_league import flower_league
 from overhead.hanse_league import TRAINING_ROUNDS, run_hanse
 from overhead.observations import RunObserved, Side, figures, read, write
@@ -91,12 +89,7 @@ def _report(runs: list[RunObserved], *, observations: Path, repeats: int) -> dic
     return {
         "benchmark": "round_overhead",
         "version": 1,
-        "machine": {
-            "cpu": _cpu_model(),
-            "cores": len(os.sched_getaffinity(0)),
-            "python": platform.python_version(),
-            **{package: version(package) for package in ("flwr", "torch", "numpy")},
-        },
+        "machine": machine(("flwr", "torch", "numpy")),
         "draws": {
             "repeats": repeats,
             "rounds_per_run": TRAINING_ROUNDS,
@@ -112,13 +105,6 @@ def _report(runs: list[RunObserved], *, observations: Path, repeats: int) -> dic
         "figures": figures(runs),
         "observations": observations.name,
     }
-
-
-def _cpu_model() -> str:
-    for line in Path("/proc/cpuinfo").read_text().splitlines():
-        if line.startswith("model name"):
-            return line.partition(":")[2].strip()
-    return platform.machine()
 
 
 if __name__ == "__main__":

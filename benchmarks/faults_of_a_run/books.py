@@ -44,7 +44,7 @@ class Books:
         self.errors += len(set(self._seen) - set(entries))
         everything = statement.caps[0]
         expected = epsilon_of([entry.event for entry in entries], delta=everything.cap.budget.delta)
-        self.errors += everything.spent_epsilon != expected or statement.position != len(entries)
+        self.errors += everything.spent_epsilon != expected or statement.end.position != len(entries)
         self._seen = entries
         return entries
 

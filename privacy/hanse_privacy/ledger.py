@@ -57,20 +57,31 @@ class RunCost:
 
 
 @dataclass(frozen=True, kw_only=True)
+class LedgerEnd:
+    """The last entry, as one word for the whole ledger.
+
+    Args:
+        position: The entry's; 0 of an empty ledger.
+        head: Its digest.
+    """
+
+    position: int
+    head: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class BudgetStatement:
     """What an owner wants to know about the budget.
 
     Args:
         caps: How each cap stands; the lifetime cap first.
         runs: What each run has cost, in the order in which they began.
-        position: The last entry's.
-        head: Its digest.
+        end: The last entry of which this is said.
     """
 
     caps: tuple[CapStatement, ...]
     runs: tuple[RunCost, ...]
-    position: int
-    head: str
+    end: LedgerEnd
 
 
 class PrivacyLedger:
@@ -127,10 +138,11 @@ class PrivacyLedger:
         with self._connected() as connection:
             return read_entries(connection)
 
-    def last(self) -> LedgerEntry | None:
-        """The newest entry; none of an empty ledger."""
-        entries = self.entries()
-        return entries[-1] if entries else None
+    def end(self) -> LedgerEnd:
+        """How far it goes."""
+        with self._connected() as connection:
+            row = connection.execute("SELECT position, head FROM charge ORDER BY position DESC LIMIT 1").fetchone()
+        return LedgerEnd(position=row[0], head=row[1]) if row is not None else LedgerEnd(position=0, head=NO_ENTRIES)
 
     def statement(self) -> BudgetStatement:
         """Compose all entries."""
@@ -145,16 +157,16 @@ class PrivacyLedger:
                 RunCost(run=run, attempts=len(events), epsilon=epsilon_of(events, delta=delta))
                 for run, events in by_run.items()
             ),
-            position=len(entries),
-            head=entries[-1].head if entries else NO_ENTRIES,
+            end=LedgerEnd(position=len(entries), head=entries[-1].head if entries else NO_ENTRIES),
         )
 
     def head_at(self, position: int) -> str | None:
         """The digest of the entry at a position (of an empty ledger at 0); none beyond the last."""
         if position == 0:
             return NO_ENTRIES
-        entries = self.entries()
-        return entries[position - 1].head if 0 < position <= len(entries) else None
+        with self._connected() as connection:
+            row = connection.execute("SELECT head FROM charge WHERE position = ?", (position,)).fetchone()
+        return str(row[0]) if row is not None else None
 
     def require_room_for(self, charges: Sequence[Charge]) -> None:
         """Refuse a whole run that would not fit, before its first message.

@@ -5,32 +5,35 @@ import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 from hanse_privacy.accounting import ReleaseEvent
 from hanse_privacy.canonical import canonical_bytes
 from hanse_privacy.caps import Charge
 from hanse_privacy.errors import HanseError
 
-SCHEMA = """
+CHARGE_COLUMNS = (
+    "run TEXT NOT NULL",
+    "round INTEGER NOT NULL",
+    "attempt INTEGER NOT NULL",
+    "operation TEXT NOT NULL",
+    "purpose TEXT NOT NULL",
+    "squared_sensitivity TEXT NOT NULL",
+    "variance_parameter TEXT NOT NULL",
+    "shares INTEGER NOT NULL",
+    "size INTEGER NOT NULL",
+)
+"""How a table of SQLite holds a charge; the two numbers that may pass 64 bits as text."""
+CHARGE_NAMES = ", ".join(column.split()[0] for column in CHARGE_COLUMNS)
+SCHEMA = f"""
 CREATE TABLE IF NOT EXISTS charge (
     position INTEGER PRIMARY KEY,
-    run TEXT NOT NULL,
-    round INTEGER NOT NULL,
-    attempt INTEGER NOT NULL,
-    operation TEXT NOT NULL,
-    purpose TEXT NOT NULL,
-    squared_sensitivity TEXT NOT NULL,
-    variance_parameter TEXT NOT NULL,
-    shares INTEGER NOT NULL,
-    size INTEGER NOT NULL,
+    {", ".join(CHARGE_COLUMNS)},
     reserved_at TEXT NOT NULL,
     head TEXT NOT NULL,
     UNIQUE (run, round, attempt)
 ) STRICT
 """
-_COLUMNS = (
-    "run, round, attempt, operation, purpose, squared_sensitivity, variance_parameter, shares, size, reserved_at, head"
-)
 NO_ENTRIES = "0" * 64
 """The head of an empty ledger."""
 
@@ -78,27 +81,46 @@ class LedgerEntry:
         return self.charge.event
 
 
+def row_of(charge: Charge) -> tuple[str | int, ...]:
+    """A charge's values in the order of :data:`CHARGE_COLUMNS`."""
+    event = charge.event
+    return (
+        charge.run,
+        charge.round,
+        charge.attempt,
+        charge.operation,
+        charge.purpose,
+        str(event.squared_sensitivity),
+        str(event.variance_parameter),
+        event.shares,
+        event.size,
+    )
+
+
+def charge_of(row: Sequence[Any]) -> Charge:
+    """The charge that :func:`row_of` made a row of."""
+    run, round_number, attempt, operation, purpose, squared_sensitivity, variance_parameter, shares, size = row
+    return Charge(
+        run=run,
+        round=round_number,
+        attempt=attempt,
+        operation=operation,
+        purpose=purpose,
+        event=ReleaseEvent(
+            squared_sensitivity=int(squared_sensitivity),
+            variance_parameter=int(variance_parameter),
+            shares=shares,
+            size=size,
+        ),
+    )
+
+
 def append(connection: sqlite3.Connection, charge: Charge, at: datetime, *, after: LedgerEntry | None) -> None:
     """Write a charge after the last entry."""
     position, before = (after.position + 1, after.head) if after is not None else (1, NO_ENTRIES)
     reserved_at = at.astimezone(UTC)
-    connection.execute(
-        f"INSERT INTO charge (position, {_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608 - own text
-        (
-            position,
-            charge.run,
-            charge.round,
-            charge.attempt,
-            charge.operation,
-            charge.purpose,
-            str(charge.event.squared_sensitivity),
-            str(charge.event.variance_parameter),
-            charge.event.shares,
-            charge.event.size,
-            reserved_at.isoformat(),
-            _head(before, position, charge, reserved_at),
-        ),
-    )
+    values = (position, *row_of(charge), reserved_at.isoformat(), _head(before, position, charge, reserved_at))
+    connection.execute(f"INSERT INTO charge VALUES ({', '.join('?' * len(values))})", values)  # noqa: S608 - own text
 
 
 def require_unaltered(entries: Sequence[LedgerEntry], name: str) -> None:
@@ -137,22 +159,13 @@ def _head(before: str, position: int, charge: Charge, reserved_at: datetime) -> 
 
 def read_entries(connection: sqlite3.Connection) -> tuple[LedgerEntry, ...]:
     """Return every entry, oldest first."""
-    rows = connection.execute(f"SELECT position, {_COLUMNS} FROM charge ORDER BY position").fetchall()  # noqa: S608 - own text
+    rows = connection.execute(f"SELECT position, {CHARGE_NAMES}, reserved_at, head FROM charge ORDER BY position")  # noqa: S608 - own text
     return tuple(
         LedgerEntry(
-            position=row[0],
-            charge=Charge(
-                run=row[1],
-                round=row[2],
-                attempt=row[3],
-                operation=row[4],
-                purpose=row[5],
-                event=ReleaseEvent(
-                    squared_sensitivity=int(row[6]), variance_parameter=int(row[7]), shares=row[8], size=row[9]
-                ),
-            ),
-            reserved_at=datetime.fromisoformat(row[10]),
-            head=row[11],
+            position=position,
+            charge=charge_of(charge),
+            reserved_at=datetime.fromisoformat(reserved_at),
+            head=head,
         )
-        for row in rows
+        for position, *charge, reserved_at, head in rows
     )

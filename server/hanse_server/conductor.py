@@ -6,7 +6,8 @@ checks and order are the same.
 
 import secrets
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 
 from hanse_privacy.aggregation.centre_side import Collection
 from hanse_privacy.aggregation.masks import Attempt
-from hanse_privacy.aggregation.session_keys import verified_keys
+from hanse_privacy.aggregation.session_keys import verified_key
 from hanse_privacy.aggregation.vault_side import SumRefusal
 from hanse_privacy.caps import Charge
 from hanse_privacy.errors import HanseError
@@ -120,17 +121,13 @@ class Conductor:
                 if answer.outcome is Outcome.REFUSED:
                     faults[partner] = _refusal(answer)
                 elif answer.outcome is Outcome.DONE:
-                    result = decode(answer.result, KeyResult)
-                    self._take_statement(partner, result.ledger_statement, answered=None)
-                    keys[partner] = result.session_key
+                    with _noted(faults, partner):
+                        keys[partner] = self._session_key(partner, answer)
             if faults:
                 raise self._ended("the admission", faults)
             if not waiting:
                 self.journal({"event": "admitted", "seconds": time.monotonic() - started})
-                messages = [keys[partner] for partner in self.proposal.partners()]
-                # Each vault looks again; said here, it names the partner before anybody has paid.
-                verified_keys(messages, self.proposal.identity)
-                return messages
+                return [keys[partner] for partner in self.proposal.partners()]
             if time.monotonic() - started > self.deadlines.approval_s:
                 raise RunFailedError(
                     f"Nobody approved the run at {', '.join(waiting)} in {self.deadlines.approval_s:g} seconds.",
@@ -138,6 +135,13 @@ class Conductor:
                 )
             self.journal({"event": "waiting-for-approval", "partners": list(waiting)})
             time.sleep(_APPROVAL_POLL_S)
+
+    def _session_key(self, partner: str, answer: Answer) -> bytes:
+        result = decode(answer.result, KeyResult)
+        self._take_statement(partner, result.ledger_statement, answered=None)
+        # Each vault looks again; found here, nobody has paid yet.
+        verified_key(result.session_key, self.proposal.identity, partner=partner)
+        return result.session_key
 
     def _take_statement(self, partner: str, signed: bytes, *, answered: Charge | None) -> None:
         key = self.proposal.key_of(partner)
@@ -194,12 +198,13 @@ class Conductor:
                 parameters=lambda _: parameters,
                 timeout_s=self.deadlines.round_s,
             )
-            refused = {}
+            refused: dict[str, str] = {}
             for partner, answer in answers.items():
                 if answer.outcome is Outcome.DONE:
-                    result = decode(answer.result, MaskedResult)
-                    self._take_statement(partner, result.ledger_statement, answered=charge)
-                    collection = collection.receive(partner, result.masked)
+                    with _noted(refused, partner):
+                        result = decode(answer.result, MaskedResult)
+                        self._take_statement(partner, result.ledger_statement, answered=charge)
+                        collection = collection.receive(partner, result.masked)
                 elif answer.reason == SumRefusal.ATTEMPT_VOID:
                     is_void = True
                 else:
@@ -285,6 +290,15 @@ class Conductor:
                 "Look whether its vault is running.",
             )
         return open_answer(received.answer, key=self.proposal.key_of(partner), instruction_letter=letter)
+
+
+@contextmanager
+def _noted(faults: dict[str, str], partner: str) -> Iterator[None]:
+    """Note what is wrong with a partner's answer, under its name."""
+    try:
+        yield
+    except HanseError as error:
+        faults[partner] = f"{error.what} {error.mend} [{error.code}]"
 
 
 def _refusal(answer: Answer) -> str:

@@ -16,20 +16,13 @@ from hanse_privacy.accounting import ReleaseEvent, epsilon_of
 from hanse_privacy.caps import Charge
 from hanse_privacy.errors import HanseError
 from hanse_privacy.identity import PublicKey
+from hanse_privacy.ledger_entries import CHARGE_COLUMNS, CHARGE_NAMES, charge_of, row_of
 from hanse_privacy.protocol.ledger_statement import open_statement
 
-_SCHEMA = """
+_SCHEMA = f"""
 CREATE TABLE IF NOT EXISTS asked (
     partner TEXT NOT NULL,
-    run TEXT NOT NULL,
-    round INTEGER NOT NULL,
-    attempt INTEGER NOT NULL,
-    operation TEXT NOT NULL,
-    purpose TEXT NOT NULL,
-    squared_sensitivity TEXT NOT NULL,
-    variance_parameter TEXT NOT NULL,
-    shares INTEGER NOT NULL,
-    size INTEGER NOT NULL,
+    {", ".join(CHARGE_COLUMNS)},
     asked_at TEXT NOT NULL,
     answered_at TEXT,
     PRIMARY KEY (partner, run, round, attempt)
@@ -93,26 +86,11 @@ class LeagueLedger:
 
     def ask(self, partners: Iterable[str], charge: Charge) -> None:
         """Charge partners for an attempt before they are asked; asked again, it is charged once."""
-        event = charge.event
+        row = (*row_of(charge), _now(), None)
         with self._transaction() as connection:
             connection.executemany(
-                "INSERT OR IGNORE INTO asked VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL)",
-                [
-                    (
-                        partner,
-                        charge.run,
-                        charge.round,
-                        charge.attempt,
-                        charge.operation,
-                        charge.purpose,
-                        str(event.squared_sensitivity),
-                        str(event.variance_parameter),
-                        event.shares,
-                        event.size,
-                        _now(),
-                    )
-                    for partner in partners
-                ],
+                f"INSERT OR IGNORE INTO asked VALUES ({', '.join('?' * (1 + len(row)))})",  # noqa: S608 - own text
+                [(partner, *row) for partner in partners],
             )
 
     def take_statement(self, signed: bytes, *, partner: str, key: PublicKey, answered: Charge | None) -> None:
@@ -166,32 +144,23 @@ class LeagueLedger:
         """Every attempt of a run that was asked, once for all partners."""
         with self._connected() as connection:
             rows = connection.execute(
-                "SELECT DISTINCT round, attempt, squared_sensitivity, variance_parameter, shares, size FROM asked"
-                " WHERE run = ? ORDER BY round, attempt",
+                f"SELECT DISTINCT {CHARGE_NAMES} FROM asked WHERE run = ? ORDER BY round, attempt",  # noqa: S608 - own text
                 (run,),
             ).fetchall()
-        return tuple(
-            ReleaseEvent(squared_sensitivity=int(row[2]), variance_parameter=int(row[3]), shares=row[4], size=row[5])
-            for row in rows
-        )
+        return tuple(charge_of(row).event for row in rows)
 
     def spending(self, *, delta: float) -> tuple[PartnerSpending, ...]:
         """What was asked of each partner: each run, then all of them together, at one δ."""
         with self._connected() as connection:
             rows = connection.execute(
-                "SELECT partner, run, squared_sensitivity, variance_parameter, shares, size, answered_at IS NOT NULL"
-                " FROM asked ORDER BY partner, asked_at, round, attempt"
+                f"SELECT partner, answered_at IS NOT NULL, {CHARGE_NAMES} FROM asked"  # noqa: S608 - own text
+                " ORDER BY partner, asked_at, round, attempt"
             ).fetchall()
         found: dict[tuple[str, str | None], list[tuple[ReleaseEvent, bool]]] = {}
-        for partner, run, squared_sensitivity, variance_parameter, shares, size, was_answered in rows:
-            event = ReleaseEvent(
-                squared_sensitivity=int(squared_sensitivity),
-                variance_parameter=int(variance_parameter),
-                shares=shares,
-                size=size,
-            )
-            for key in ((partner, run), (partner, None)):
-                found.setdefault(key, []).append((event, bool(was_answered)))
+        for partner, was_answered, *row in rows:
+            charge = charge_of(row)
+            for key in ((partner, charge.run), (partner, None)):
+                found.setdefault(key, []).append((charge.event, bool(was_answered)))
         # Each partner's total after its runs.
         ordered = sorted(found, key=lambda key: (key[0], key[1] is None))
         return tuple(

@@ -298,7 +298,7 @@ def test_a_run_above_the_cap_is_refused_before_its_first_round(league: MemoryLea
         league.conduct(league.propose("popularity.toml"))
     statement = ledger_of(league, "north").statement()
     assert spent < statement.caps[0].spent_epsilon <= 5.0
-    assert statement.position == 13
+    assert statement.end.position == 13
     # The league knows as much of it, from what it asked.
     asked = {one.partner: one for one in LeagueLedger(league.workshop.league.ledger).spending(delta=1e-5)}
     assert (asked["north"].asked, asked["north"].answered, asked["north"].run) == (13, 13, None)
@@ -374,9 +374,9 @@ def test_a_missing_vault_ends_the_run_by_name_and_is_a_member_of_the_next(
     before = ledger_of(league, "south").statement()
     league.start_vault("south")
     assert ledger_of(league, "south").statement() == before
-    assert before.position == 2
+    assert before.end.position == 2
     league.conduct(league.propose("popularity.toml"))
-    assert ledger_of(league, "south").statement().position == 3
+    assert ledger_of(league, "south").statement().end.position == 3
 
 
 def test_a_lost_or_older_ledger_is_not_served(league: MemoryLeague) -> None:

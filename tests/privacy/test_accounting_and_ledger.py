@@ -213,7 +213,7 @@ def test_neither_order_nor_restarts_change_the_statement(data: st.DataObject, ev
     assert {cost.run: cost.epsilon for cost in statements[0].runs} == {
         cost.run: cost.epsilon for cost in statements[1].runs
     }
-    assert statements[0].caps[0].charges == statements[0].position == len(events)
+    assert statements[0].caps[0].charges == statements[0].end.position == len(events)
 
 
 def test_an_attempt_is_paid_once(tmp_path: Path) -> None:
@@ -342,11 +342,11 @@ def test_an_altered_ledger_is_not_used(tmp_path: Path, change: str) -> None:
 
 def test_whoever_knows_a_head_knows_an_older_copy(tmp_path: Path) -> None:
     book = ledger(tmp_path, 10.0)
-    assert book.head_at(0) == book.statement().head == NO_ENTRIES
+    assert book.head_at(0) == book.end().head == NO_ENTRIES
     pay(book)
     shutil.copy(tmp_path / "ledger.db", tmp_path / "copy.db")
     pay(book, round_number=2)
-    known = book.statement()
+    known = book.end()
     assert (known.position, known.head) == (2, book.head_at(2))
     older = PrivacyLedger(tmp_path / "copy.db", caps=(total(10.0),), clock=lambda: NOON)
     assert older.head_at(2) != known.head

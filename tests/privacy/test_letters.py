@@ -20,7 +20,6 @@ from hanse_privacy.protocol.letters import (
     Answer,
     CourierReply,
     Instruction,
-    Letter,
     LetterMalformedError,
     MaskedResult,
     NoParameters,
@@ -31,11 +30,21 @@ from hanse_privacy.protocol.letters import (
     open_instruction,
     seal,
 )
+from hanse_privacy.signed_records import SignedRecord
 
 CENTRE = SigningKey.generate()
 VAULT = SigningKey.generate()
 REFUSALS = (LetterMalformedError, SignatureInvalidError)
-RECORDS = (Letter, Instruction, Answer, AdmitParameters, NoParameters, WeightsParameters, MaskedResult, CourierReply)
+RECORDS = (
+    SignedRecord,
+    Instruction,
+    Answer,
+    AdmitParameters,
+    NoParameters,
+    WeightsParameters,
+    MaskedResult,
+    CourierReply,
+)
 
 
 def instruction(**changes: Any) -> Instruction:
@@ -83,7 +92,7 @@ ANSWER = seal(answer_to(LETTER), key=VAULT)
 
 def signed(body: bytes, *, context: str = INSTRUCTION_CONTEXT, key: SigningKey = CENTRE) -> bytes:
     """A correctly signed letter around any bytes."""
-    return msgspec.msgpack.encode(Letter(body=body, signature=key.sign(context=context, message=body)))
+    return msgspec.msgpack.encode(SignedRecord(body=body, signature=key.sign(context=context, message=body)))
 
 
 def body_with(changes: dict[str, Any], *, without: tuple[str, ...] = ()) -> bytes:
@@ -96,7 +105,7 @@ def test_a_letter_arrives_as_it_was_sent() -> None:
     received, digest = open_instruction(LETTER, key=CENTRE.public)
     assert msgspec.structs.replace(received, parameters=instruction().parameters) == instruction()
     assert bytes(received.parameters) == bytes(instruction().parameters)
-    assert digest == hashlib.sha256(decode(LETTER, Letter).body).digest()
+    assert digest == hashlib.sha256(decode(LETTER, SignedRecord).body).digest()
     assert open_answer(ANSWER, key=VAULT.public, instruction_letter=LETTER) == answer_to(LETTER)
 
 
@@ -138,7 +147,7 @@ def test_only_the_pinned_key_opens_a_letter() -> None:
     "context", [ANSWER_CONTEXT, "run-proposal/2", "cohort-manifest/1", "cohort-request/1", "http-request/2", ""]
 )
 def test_a_signature_in_another_context_signs_no_instruction(context: str) -> None:
-    body = decode(LETTER, Letter).body
+    body = decode(LETTER, SignedRecord).body
     with pytest.raises(SignatureInvalidError):
         open_instruction(signed(body, context=context), key=CENTRE.public)
 
@@ -152,10 +161,10 @@ def test_instruction_and_answer_cannot_take_each_others_place() -> None:
 
 
 def test_an_unsigned_letter_is_refused() -> None:
-    body = decode(LETTER, Letter).body
-    for signature in (b"", bytes(64), bytes(63), bytes(65), decode(ANSWER, Letter).signature):
+    body = decode(LETTER, SignedRecord).body
+    for signature in (b"", bytes(64), bytes(63), bytes(65), decode(ANSWER, SignedRecord).signature):
         with pytest.raises(SignatureInvalidError):
-            open_instruction(msgspec.msgpack.encode(Letter(body=body, signature=signature)), key=CENTRE.public)
+            open_instruction(msgspec.msgpack.encode(SignedRecord(body=body, signature=signature)), key=CENTRE.public)
 
 
 @pytest.mark.parametrize(
@@ -199,7 +208,7 @@ def test_text_that_is_no_utf8_is_malformed_and_not_an_accident() -> None:
         with pytest.raises(LetterMalformedError):
             open_instruction(data, key=CENTRE.public)
     text = msgspec.msgpack.encode("churn-1")
-    broken = decode(LETTER, Letter).body.replace(text, text[:-1] + b"\xff")
+    broken = decode(LETTER, SignedRecord).body.replace(text, text[:-1] + b"\xff")
     with pytest.raises(LetterMalformedError):
         open_instruction(signed(broken), key=CENTRE.public)
 
@@ -245,7 +254,7 @@ def test_random_bytes_raise_nothing_but_the_documented_error(data: bytes, kind: 
 @given(data=st.data())
 def test_random_changes_of_a_signed_body_raise_nothing_but_the_documented_errors(data: st.DataObject) -> None:
     # A sender with the right key and a broken program: the signature holds, the content does not.
-    body = bytearray(decode(LETTER, Letter).body)
+    body = bytearray(decode(LETTER, SignedRecord).body)
     for _ in range(data.draw(st.integers(1, 4))):
         body[data.draw(st.integers(0, len(body) - 1))] = data.draw(st.integers(0, 255))
     try:
@@ -318,7 +327,7 @@ def test_an_answer_that_differs_in_any_bound_field_is_refused(changes: dict[str,
 def test_an_answer_with_another_version_or_outcome_is_refused() -> None:
     with pytest.raises(LetterMalformedError, match="version 1"):
         open_answer(seal(answer_to(LETTER, protocol=1), key=VAULT), key=VAULT.public, instruction_letter=LETTER)
-    plain = msgspec.msgpack.decode(decode(ANSWER, Letter).body)
+    plain = msgspec.msgpack.decode(decode(ANSWER, SignedRecord).body)
     for change in ({"outcome": "perhaps"}, {"outcome": 1}, {"weight": 1}):
         body = msgspec.msgpack.encode(plain | change)
         with pytest.raises(LetterMalformedError):

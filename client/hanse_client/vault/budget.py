@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 
 from rich.table import Table
 
@@ -43,12 +43,12 @@ class NodeBudget:
     Args:
         statement: How each cap stands.
         runs: Those that were proposed here, in order.
-        today: Periods are of this day.
+        now: Periods are of this moment.
     """
 
     statement: BudgetStatement
     runs: tuple[RequestedRun, ...]
-    today: date
+    now: datetime
 
 
 def read_budget(home: NodeHome) -> NodeBudget:
@@ -62,7 +62,8 @@ def read_budget(home: NodeHome) -> NodeBudget:
     costs = {cost.run: cost for cost in statement.runs}
     runs = []
     for known in RunRegister(home.runs).runs():
-        proposal, cost = RunProposal.verify(known.signed_proposal, key=policy.centre_key), costs.get(known.run)
+        # Verified when it was entered; the centre may have another key by now.
+        proposal, cost = RunProposal.unverified(known.signed_proposal), costs.get(known.run)
         runs.append(
             RequestedRun(
                 run=known.run,
@@ -73,14 +74,14 @@ def read_budget(home: NodeHome) -> NodeBudget:
                 attempts=cost.attempts if cost else 0,
             )
         )
-    return NodeBudget(statement=statement, runs=tuple(runs), today=datetime.now(tz=UTC).date())
+    return NodeBudget(statement=statement, runs=tuple(runs), now=datetime.now(tz=UTC))
 
 
 def budget_tables(found: NodeBudget) -> tuple[Table, Table]:
     """For people: the caps, then the runs."""
     caps = Table("cap", "of", "ε spent", "ε allowed", "ε left for one run", "renewed on")
     for stands in found.statement.caps:
-        ends = stands.cap.ends(datetime.combine(found.today, datetime.min.time(), tzinfo=UTC))
+        ends = stands.cap.ends(found.now)
         caps.add_row(
             stands.cap.name,
             _scope(stands.cap),
@@ -102,7 +103,7 @@ def budget_as_json(found: NodeBudget) -> str:
     return json.dumps(
         {
             "delta": found.statement.caps[0].cap.budget.delta,
-            "ledger": {"position": found.statement.position, "head": found.statement.head},
+            "ledger": {"position": found.statement.end.position, "head": found.statement.end.head},
             "caps": [
                 {
                     "name": stands.cap.name,

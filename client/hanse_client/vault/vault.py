@@ -20,7 +20,6 @@ from hanse_consent.errors import ConsentRefusedError
 from hanse_privacy.errors import HanseError, SignatureInvalidError
 from hanse_privacy.identity import SigningKey
 from hanse_privacy.ledger import PrivacyLedger
-from hanse_privacy.ledger_entries import NO_ENTRIES
 from hanse_privacy.protocol.ledger_statement import LedgerStatement, sign_statement
 from hanse_privacy.protocol.letters import (
     PROTOCOL_VERSION,
@@ -178,6 +177,7 @@ class Vault:
 
     def _statement(self) -> bytes:
         """How far the ledger goes, for the centre to show back: an older copy of it is then known as one."""
-        last = self._parts.ledger.last()
-        position, head = (last.position, last.head) if last is not None else (0, NO_ENTRIES)
-        return sign_statement(LedgerStatement(partner=self._partner, position=position, head=head), key=self._parts.key)
+        end = self._parts.ledger.end()
+        return sign_statement(
+            LedgerStatement(partner=self._partner, position=end.position, head=end.head), key=self._parts.key
+        )

@@ -8,15 +8,15 @@ sent in the run stays closed when a partner's lasting key is stolen later.
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
 
 import msgspec
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from hanse_privacy.errors import HanseError, SignatureInvalidError
+from hanse_privacy.errors import HanseError
 from hanse_privacy.identity import PublicKey, SigningKey
+from hanse_privacy.signed_records import decode_record, sign_record, verified_body
 
 _CONTEXT = "session-key/1"
 _PAIR_INFO = b"hanse pair secret/1"
@@ -70,14 +70,6 @@ class SessionKeyMessage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     public_key: bytes
 
 
-class _Signed(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    body: bytes
-    signature: bytes
-
-
-_Record = TypeVar("_Record", SessionKeyMessage, _Signed)
-
-
 class SessionKey:
     """A vault's ephemeral private key. Its representation never shows it.
 
@@ -107,16 +99,14 @@ class SessionKey:
 
     def message(self, identity: RunIdentity, *, partner: str, key: SigningKey) -> bytes:
         """Sign the public key for a run."""
-        body = msgspec.msgpack.encode(
-            SessionKeyMessage(
-                run=identity.run,
-                proposal=identity.proposal,
-                roster=identity.roster_digest,
-                partner=partner,
-                public_key=self.public,
-            )
+        message = SessionKeyMessage(
+            run=identity.run,
+            proposal=identity.proposal,
+            roster=identity.roster_digest,
+            partner=partner,
+            public_key=self.public,
         )
-        return msgspec.msgpack.encode(_Signed(body=body, signature=key.sign(context=_CONTEXT, message=body)))
+        return sign_record(message, context=_CONTEXT, key=key)
 
     def pair_secrets(self, identity: RunIdentity, keys: Mapping[str, bytes], *, partner: str) -> dict[str, bytes]:
         """Agree with every other vault: X25519, then HKDF-SHA256 (RFC 5869) over the run and both public keys.
@@ -156,12 +146,12 @@ def verified_key(signed: bytes, identity: RunIdentity, *, partner: str) -> bytes
         SessionKeysError: If it is malformed, another run's or another partner's.
         SignatureInvalidError: If the partner's lasting key did not sign it.
     """
-    outer = _decoded(signed, _Signed, partner=partner)
-    lasting = dict(identity.roster)[partner]
-    if len(outer.signature) != 64:
-        raise SignatureInvalidError("A key message's signature has the wrong length.", "It was altered on the way.")
-    lasting.verify(context=_CONTEXT, message=outer.body, signature=outer.signature)
-    message = _decoded(outer.body, SessionKeyMessage, partner=partner)
+
+    def malformed(what: str, mend: str) -> SessionKeysError:
+        return SessionKeysError(f"The key message of {partner} cannot be used. {what}", mend)
+
+    body = verified_body(signed, context=_CONTEXT, key=dict(identity.roster)[partner], error=malformed)
+    message = decode_record(body, SessionKeyMessage, error=malformed)
     said = (message.run, message.proposal, message.roster, message.partner)
     if (
         said != (identity.run, identity.proposal, identity.roster_digest, partner)
@@ -171,15 +161,6 @@ def verified_key(signed: bytes, identity: RunIdentity, *, partner: str) -> bytes
             f"The key message of {partner} is for another run, roster or partner.", "A key is good for one run only."
         )
     return message.public_key
-
-
-def _decoded(data: bytes, kind: type[_Record], *, partner: str) -> _Record:
-    try:
-        return msgspec.msgpack.decode(data, type=kind)
-    except (msgspec.DecodeError, RecursionError, ValueError) as error:  # ValueError: text that is no UTF-8
-        raise SessionKeysError(
-            f"The key message of {partner} is malformed.", "Both ends must run the same Hanse."
-        ) from error
 
 
 def verified_keys(signed: Sequence[bytes], identity: RunIdentity) -> dict[str, bytes]:

@@ -47,11 +47,12 @@ class Cells:
         return self._shares(digits)[number]
 
     def _floor(self, number: int) -> int:
-        for digits in itertools.count(40, 20):
+        digits = 40
+        while True:
             low, high = (math.floor(Fraction(bound) * 2**64) for bound in self.share_up_to(number, digits))
             if low == high:
                 return low
-        raise AssertionError  # itertools.count does not end
+            digits += 20
 
     @functools.lru_cache(maxsize=4)  # noqa: B019 - samplers are few and live as long as the process
     def _shares(self, digits: int) -> tuple[Bounds, ...]:

@@ -6,7 +6,6 @@ Mathematical Functions, section 5.11(ii)): the sums with and without that term a
 """
 
 import functools
-import itertools
 import math
 from fractions import Fraction
 from typing import NamedTuple
@@ -28,13 +27,13 @@ def correction(number: int, *, digits: int) -> RationalBounds:
         digits: How close.
     """
     enough = Fraction(1, 10**digits)
-    total = Fraction(0)
-    for order in itertools.count(1):
+    total, order = Fraction(0), 1
+    while True:
         term = _coefficient(order) / number ** (2 * order - 1)
         if abs(term) < enough:
             return RationalBounds(min(total, total + term), max(total, total + term))
         total += term
-    raise AssertionError  # itertools.count does not end
+        order += 1
 
 
 @functools.cache

@@ -6,8 +6,9 @@ statement shows it, and the vault refuses.
 
 import msgspec
 
-from hanse_privacy.errors import HanseError, SignatureInvalidError
+from hanse_privacy.errors import HanseError
 from hanse_privacy.identity import PublicKey, SigningKey
+from hanse_privacy.signed_records import decode_record, sign_record, verified_body
 
 _CONTEXT = "ledger-statement/1"
 
@@ -28,15 +29,9 @@ class LedgerStatement(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     """The entry's digest, hexadecimal."""
 
 
-class _Signed(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    body: bytes
-    signature: bytes
-
-
 def sign_statement(statement: LedgerStatement, *, key: SigningKey) -> bytes:
     """Encode and sign."""
-    body = msgspec.msgpack.encode(statement)
-    return msgspec.msgpack.encode(_Signed(body=body, signature=key.sign(context=_CONTEXT, message=body)))
+    return sign_record(statement, context=_CONTEXT, key=key)
 
 
 def open_statement(signed: bytes, *, partner: str, key: PublicKey) -> LedgerStatement:
@@ -46,16 +41,8 @@ def open_statement(signed: bytes, *, partner: str, key: PublicKey) -> LedgerStat
         LedgerStatementInvalidError: If it is malformed or another partner's.
         SignatureInvalidError: If ``key`` did not sign it.
     """
-    try:
-        outer = msgspec.msgpack.decode(signed, type=_Signed)
-        if len(outer.signature) != 64:
-            raise SignatureInvalidError("A statement's signature has the wrong length.", "It was altered on the way.")
-        key.verify(context=_CONTEXT, message=outer.body, signature=outer.signature)
-        statement = msgspec.msgpack.decode(outer.body, type=LedgerStatement)
-    except (msgspec.DecodeError, RecursionError, ValueError) as error:
-        raise LedgerStatementInvalidError(
-            f"A statement of {partner}'s ledger is malformed.", "Both ends must run the same Hanse."
-        ) from error
+    body = verified_body(signed, context=_CONTEXT, key=key, error=LedgerStatementInvalidError)
+    statement = decode_record(body, LedgerStatement, error=LedgerStatementInvalidError)
     if statement.partner != partner or statement.position < 0:
         raise LedgerStatementInvalidError(f"A statement is not of {partner}'s ledger.", "Show each vault its own.")
     return statement

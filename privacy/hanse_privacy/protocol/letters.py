@@ -11,8 +11,9 @@ from typing import TypeVar
 
 import msgspec
 
-from hanse_privacy.errors import HanseError, SignatureInvalidError
+from hanse_privacy.errors import HanseError
 from hanse_privacy.identity import PublicKey, SigningKey
+from hanse_privacy.signed_records import SignedRecord, decode_record, sign_record, verified_body
 
 PROTOCOL_VERSION = 2
 MAXIMUM_LETTER_BYTES = 64 * 1024 * 1024
@@ -34,13 +35,6 @@ class LetterStaleError(HanseError):
     """A letter was held back on its way, or a clock is wrong."""
 
     code = "LETTER_STALE"
-
-
-class Letter(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Exact signed bytes and their signature."""
-
-    body: bytes
-    signature: bytes
 
 
 class Instruction(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -145,8 +139,7 @@ _Record = TypeVar("_Record")
 def seal(body: Instruction | Answer, *, key: SigningKey) -> bytes:
     """Encode and sign a body; the result is what couriers carry."""
     context = INSTRUCTION_CONTEXT if isinstance(body, Instruction) else ANSWER_CONTEXT
-    encoded = msgspec.msgpack.encode(body)
-    return msgspec.msgpack.encode(Letter(body=encoded, signature=key.sign(context=context, message=encoded)))
+    return sign_record(body, context=context, key=key)
 
 
 def open_instruction(letter: bytes, *, key: PublicKey) -> tuple[Instruction, bytes]:
@@ -185,7 +178,7 @@ def open_answer(letter: bytes, *, key: PublicKey, instruction_letter: bytes) -> 
         SignatureInvalidError: If it was not signed by ``key``.
     """
     answer = _decode_versioned(_verified_body(letter, context=ANSWER_CONTEXT, key=key), Answer)
-    asked_body = decode(instruction_letter, Letter).body
+    asked_body = decode(instruction_letter, SignedRecord).body
     asked = decode(asked_body, Instruction)
     bound = (answer.run, answer.proposal, answer.round, answer.operation, answer.operation_version)
     expected = (asked.run, asked.proposal, asked.round, asked.operation, asked.operation_version)
@@ -204,18 +197,7 @@ def decode(data: bytes | msgspec.Raw, kind: type[_Record]) -> _Record:
     Raises:
         LetterMalformedError: Naming the field and the fault, never a value.
     """
-    try:
-        return msgspec.msgpack.decode(data, type=kind)
-    except (msgspec.DecodeError, RecursionError) as error:
-        raise LetterMalformedError(
-            f"A {kind.__name__} is malformed: {error}.", "Both ends must run compatible versions of Hanse."
-        ) from error
-    except ValueError as error:
-        # Text that is no UTF-8, or a year after 9999: msgspec lets Python's own error through.
-        raise LetterMalformedError(
-            f"A {kind.__name__} holds a text or a time that cannot be read.",
-            "Both ends must run compatible versions of Hanse.",
-        ) from error
+    return decode_record(data, kind, error=LetterMalformedError)
 
 
 def _verified_body(letter: bytes, *, context: str, key: PublicKey) -> bytes:
@@ -223,11 +205,7 @@ def _verified_body(letter: bytes, *, context: str, key: PublicKey) -> bytes:
         raise LetterMalformedError(
             f"A letter has {len(letter)} bytes.", f"At most {MAXIMUM_LETTER_BYTES} are accepted."
         )
-    outer = decode(letter, Letter)
-    if len(outer.signature) != 64:
-        raise SignatureInvalidError("A letter's signature has the wrong length.", "It was altered on the way.")
-    key.verify(context=context, message=outer.body, signature=outer.signature)
-    return outer.body
+    return verified_body(letter, context=context, key=key, error=LetterMalformedError)
 
 
 def _decode_versioned(body: bytes, kind: type[_Body]) -> _Body:

@@ -55,6 +55,8 @@ from hanse_privacy.protocol.letters import (
 from hanse_privacy.protocol.proposal import RunProposal
 from hanse_server.drafting import complete, load_draft
 
+sys.path.insert(0, str(Path(__file__).parent))
+
 SOURCE = Path(__file__).parents[3] / "examples" / "own_data"
 HANSE = str(Path(sys.executable).parent / "hanse")
 READY_TIMEOUT_S = 60.0

@@ -5,13 +5,14 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import numpy as np
 import pytest
+from written_terms import NOON, written_policy, written_proposal
 
 from hanse_client.vault.cohort_rows import CohortRows
 from hanse_client.vault.consent_positions import ConsentPositions
@@ -50,8 +51,8 @@ from hanse_privacy.protocol.manifest import (
 from hanse_privacy.protocol.proposal import RunProposal
 from hanse_privacy.randomness import SystemRandomness
 
-NOON = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
 CENTRE, NORTH, SOUTH, SERVICE = (SigningKey.generate() for _ in range(4))
+PARTNERS = {"north": NORTH, "south": SOUTH}
 CUSTOMERS = tuple(sorted(hashlib.sha256(bytes([number])).hexdigest()[:32] for number in range(30)))
 
 
@@ -147,7 +148,7 @@ class ToyData:
         return self
 
     def history(self, cohort: Sequence[str], *, last_week: int) -> PurchaseHistory:
-        raise NotImplementedError
+        raise AssertionError("a churn run reads no history")
 
     def activity(self, cohort: Sequence[str], *, last_week: int) -> BasketWeeks:
         self.read.append(tuple(cohort))
@@ -248,57 +249,12 @@ def terms_of(run: str = "churn-1") -> RunProposal:
         "customers": {"clip": 1.0, "share": 0.01, "is_metric": True},
         "descent": {"learning_rate": 0.1, "momentum": 0.0, "l2": 0.0, "average_from_round": 1},
     }
-    return RunProposal.parse(
-        {
-            "run": run,
-            "title": "A model",
-            "data_categories": ["pd:PurchasesAndSpendingHabit"],
-            "recipients": [{"name": "centre", "country": "DE"}],
-            "roster": [
-                {"partner": "north", "public_key": NORTH.public.text},
-                {"partner": "south", "public_key": SOUTH.public.text},
-            ],
-            "catalogue": "ab" * 32,
-            "week_one": "2024-12-30",
-            "minimum_cohort": 10,
-            "honest_minimum": 1,
-            "unit": "customer-at-one-partner",
-            "units_per_clip": 65536,
-            "epsilon": 2.0,
-            "delta": 1e-5,
-            "steps": [step],
-            "created_at": NOON.isoformat(),
-            "expires_at": (NOON + timedelta(days=1)).isoformat(),
-        }
-    )
+    return written_proposal(run, partners=PARTNERS, steps=[step])
 
 
 def policy() -> Policy:
-    return Policy.model_validate(
-        {
-            "node": {"partner": "north", "catalogue": "catalogue", "socket": "vault.sock"},
-            "consent": {"url": "http://127.0.0.1:1", "public_key": SERVICE.public.text},
-            "pins": {
-                "centre": "centre",
-                "centre_key": CENTRE.public.text,
-                "partners": {"north": NORTH.public.text, "south": SOUTH.public.text},
-            },
-            "limits": {
-                "operations": {"churn-gradient": {"purposes": ["churn-training"], "lowest_tier": "standard"}},
-                "highest_tier": "standard",
-                "week_one": "2024-12-30",
-                "data_categories": ["pd:PurchasesAndSpendingHabit"],
-                "recipients": ["centre"],
-                "countries": ["DE"],
-                "minimum_cohort": 10,
-                "minimum_partners": 2,
-                "run_epsilon": 3.0,
-                "total_epsilon": 5.0,
-                "delta": 1e-5,
-                "ask_a_person": False,
-            },
-        }
-    )
+    operations = {"churn-gradient": {"purposes": ["churn-training"], "lowest_tier": "standard"}}
+    return written_policy(operations, centre=CENTRE, service=SERVICE, partners=PARTNERS)
 
 
 def started(folder: Path, *, consent: ToyConsent, data: ToyData) -> Node:

@@ -5,13 +5,14 @@ import dataclasses
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import numpy as np
 import pytest
+from written_terms import NOON, written_policy, written_proposal
 
 from hanse_client.vault.admission import Admissions
 from hanse_client.vault.policy import LimitSection, Policy
@@ -29,7 +30,6 @@ from hanse_privacy.protocol.proposal import RunProposal
 from hanse_privacy.randomness import SystemRandomness
 from hanse_privacy.release import CustomerSum, add_noise
 
-NOON = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
 CENTRE, SERVICE = SigningKey.generate(), SigningKey.generate()
 KEYS = {partner: SigningKey.generate() for partner in ("north", "south", "east", "west", "inland")}
 ALL = ("north", "south", "east", "west")
@@ -65,59 +65,20 @@ def run_of(
     partners: Sequence[str] = ALL, *steps: dict[str, Any], run: str | None = None, last_week: int = LAST_WEEK
 ) -> RunProposal:
     """A proposal to some partners; of training, unless steps say otherwise."""
-    return RunProposal.parse(
-        {
-            "run": run or f"run-{next(NAMES)}",
-            "title": "A run",
-            "data_categories": ["pd:PurchasesAndSpendingHabit"],
-            "recipients": [{"name": "centre", "country": "DE"}],
-            "roster": [{"partner": partner, "public_key": KEYS[partner].public.text} for partner in partners],
-            "catalogue": "ab" * 32,
-            "week_one": "2024-12-30",
-            "minimum_cohort": 10,
-            "honest_minimum": 1,
-            "unit": "customer-at-one-partner",
-            "units_per_clip": 65536,
-            "epsilon": 2.0,
-            "delta": 1e-5,
-            "steps": [step | {"last_week": last_week} for step in steps or (TRAINING,)],
-            "created_at": NOON.isoformat(),
-            "expires_at": (NOON + timedelta(days=1)).isoformat(),
-        }
+    return written_proposal(
+        run or f"run-{next(NAMES)}",
+        partners={partner: KEYS[partner] for partner in partners},
+        steps=[step | {"last_week": last_week} for step in steps or (TRAINING,)],
     )
 
 
 def policy(centre: SigningKey = CENTRE, /, **limits: Any) -> Policy:
     """North's, with the rule's own defaults where nothing else is said."""
-    return Policy.model_validate(
-        {
-            "node": {"partner": "north", "catalogue": "catalogue", "socket": "vault.sock"},
-            "consent": {"url": "http://127.0.0.1:1", "public_key": SERVICE.public.text},
-            "pins": {
-                "centre": "centre",
-                "centre_key": centre.public.text,
-                "partners": {partner: key.public.text for partner, key in KEYS.items()},
-            },
-            "limits": {
-                "operations": {
-                    "churn-gradient": {"purposes": ["churn-training", "care"], "lowest_tier": "standard"},
-                    "popularity-statistics": {"purposes": ["recommendation-statistics"], "lowest_tier": "standard"},
-                },
-                "highest_tier": "standard",
-                "week_one": "2024-12-30",
-                "data_categories": ["pd:PurchasesAndSpendingHabit"],
-                "recipients": ["centre"],
-                "countries": ["DE"],
-                "minimum_cohort": 10,
-                "minimum_partners": 2,
-                "run_epsilon": 3.0,
-                "total_epsilon": 5.0,
-                "delta": 1e-5,
-                "ask_a_person": False,
-            }
-            | limits,
-        }
-    )
+    operations = {
+        "churn-gradient": {"purposes": ["churn-training", "care"], "lowest_tier": "standard"},
+        "popularity-statistics": {"purposes": ["recommendation-statistics"], "lowest_tier": "standard"},
+    }
+    return written_policy(operations, centre=centre, service=SERVICE, partners=KEYS, **limits)
 
 
 LIMITS = policy().limits

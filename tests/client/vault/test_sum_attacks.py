@@ -8,7 +8,7 @@ import shutil
 import sqlite3
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
@@ -18,6 +18,7 @@ from threading import Barrier
 
 import numpy as np
 import pytest
+from locks import locked, wait_until
 
 from hanse_client.vault.home import NodeHome
 from hanse_privacy.aggregation.session_keys import SessionKey
@@ -146,22 +147,6 @@ def test_an_answered_attempt_asked_with_other_weights_after_a_crash(trial) -> No
         restart(trial)
         assert masked_of(trial.ask(run, 1, parameters=weights(value))) == sent
     assert attempts(trial, run) == [(1, 1)]
-
-
-@contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Hold a database's write lock: whoever wants to write waits."""
-    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
-        connection.execute("BEGIN IMMEDIATE")
-        yield
-        connection.execute("ROLLBACK")
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    limit = time.monotonic() + 8
-    while not condition():
-        assert time.monotonic() < limit, "it did not come to that"
-        time.sleep(0.02)
 
 
 def manifest_accepted(trial, run: RunProposal) -> bool:

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from locks import locked, wait_until
 
 from hanse_client.vault.register_file import RegisterUnusableError
 from hanse_client.vault.run_register import RunRegister
@@ -462,22 +463,6 @@ def test_killed_between_rounds_it_keeps_its_spending_and_its_memory(trial) -> No
     # Still admitted, without asking anew: the run goes on.
     assert trial.ask(churn, 2).outcome is Outcome.DONE
     assert trial.north.spent_epsilon() > spent
-
-
-@contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Hold a database's write lock: whoever wants to write waits."""
-    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
-        connection.execute("BEGIN IMMEDIATE")
-        yield
-        connection.execute("ROLLBACK")
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    limit = time.monotonic() + 8
-    while not condition():
-        assert time.monotonic() < limit, "it did not come to that"
-        time.sleep(0.02)
 
 
 def test_killed_between_paying_and_answering_it_never_answers(trial) -> None:

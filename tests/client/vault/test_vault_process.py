@@ -28,7 +28,6 @@ from hanse_privacy.protocol.letters import (
     Answer,
     CourierReply,
     KeyResult,
-    Letter,
     MaskedResult,
     Outcome,
     WeightsParameters,
@@ -36,6 +35,7 @@ from hanse_privacy.protocol.letters import (
     seal,
 )
 from hanse_privacy.protocol.proposal import RunProposal
+from hanse_privacy.signed_records import SignedRecord
 
 LETTER_TIMEOUT_S = 5.0
 """How long the vault waits for one letter; the socket server's own constant."""
@@ -74,9 +74,9 @@ def test_a_letter_under_another_key_is_not_accepted(trial) -> None:
 
 def test_an_unsigned_letter_is_not_accepted(trial) -> None:
     churn = trial.admitted()
-    body = decode(trial.letter(churn, 1), Letter).body
+    body = decode(trial.letter(churn, 1), SignedRecord).body
     for signature in (b"", bytes(64), secrets.token_bytes(64), bytes(63)):
-        letter = msgspec.msgpack.encode(Letter(body=body, signature=signature))
+        letter = msgspec.msgpack.encode(SignedRecord(body=body, signature=signature))
         trial.require_not_accepted(letter, "SIGNATURE_INVALID")
     trial.require_not_accepted(msgspec.msgpack.encode({"body": body}), "LETTER_MALFORMED")
     trial.require_not_accepted(body, "LETTER_MALFORMED")

@@ -26,7 +26,7 @@ class Words:
         self.left = list(words)
 
     def below(self, bound: int) -> int:
-        raise NotImplementedError
+        raise AssertionError("only words are drawn")
 
     def words(self, count: int) -> np.ndarray:
         taken, self.left = self.left[:count], self.left[count:]

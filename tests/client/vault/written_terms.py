@@ -1,0 +1,75 @@
+"""A policy and a proposal as they are written, for vaults that tests make by hand; the vault is north's."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from hanse_client.vault.policy import Policy
+from hanse_privacy.identity import SigningKey
+from hanse_privacy.protocol.proposal import RunProposal
+
+NOON = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
+COUNTRY, CATEGORY, WEEK_ONE = "DE", "pd:PurchasesAndSpendingHabit", "2024-12-30"
+
+
+def written_policy(
+    operations: Mapping[str, Any],
+    *,
+    centre: SigningKey,
+    service: SigningKey,
+    partners: Mapping[str, SigningKey],
+    **limits: Any,
+) -> Policy:
+    """North's policy: some operations, and whatever limits a test changes."""
+    return Policy.model_validate(
+        {
+            "node": {"partner": "north", "catalogue": "catalogue", "socket": "vault.sock"},
+            "consent": {"url": "http://127.0.0.1:1", "public_key": service.public.text},
+            "pins": {
+                "centre": "centre",
+                "centre_key": centre.public.text,
+                "partners": {partner: key.public.text for partner, key in partners.items()},
+            },
+            "limits": {
+                "operations": operations,
+                "highest_tier": "standard",
+                "week_one": WEEK_ONE,
+                "data_categories": [CATEGORY],
+                "recipients": ["centre"],
+                "countries": [COUNTRY],
+                "minimum_cohort": 10,
+                "minimum_partners": 2,
+                "run_epsilon": 3.0,
+                "total_epsilon": 5.0,
+                "delta": 1e-5,
+                "ask_a_person": False,
+            }
+            | limits,
+        }
+    )
+
+
+def written_proposal(
+    run: str, *, partners: Mapping[str, SigningKey], steps: Sequence[Mapping[str, Any]]
+) -> RunProposal:
+    """A proposal to some partners that such a policy allows."""
+    return RunProposal.parse(
+        {
+            "run": run,
+            "title": "A model",
+            "data_categories": [CATEGORY],
+            "recipients": [{"name": "centre", "country": COUNTRY}],
+            "roster": [{"partner": partner, "public_key": key.public.text} for partner, key in partners.items()],
+            "catalogue": "ab" * 32,
+            "week_one": WEEK_ONE,
+            "minimum_cohort": 10,
+            "honest_minimum": 1,
+            "unit": "customer-at-one-partner",
+            "units_per_clip": 65536,
+            "epsilon": 2.0,
+            "delta": 1e-5,
+            "steps": list(steps),
+            "created_at": NOON.isoformat(),
+            "expires_at": (NOON + timedelta(days=1)).isoformat(),
+        }
+    )
