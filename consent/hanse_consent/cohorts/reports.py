@@ -17,7 +17,7 @@ from hanse_privacy.errors import InvalidValueError
 from hanse_privacy.identity import SigningKey
 from hanse_privacy.merkle import root_of
 from hanse_privacy.protocol.cohort import absent_leaves, chosen_leaves
-from hanse_privacy.protocol.manifest import CohortReceipt, CohortReport, ReportOutcome
+from hanse_privacy.protocol.manifest import CohortManifest, CohortReceipt, CohortReport, ReportOutcome
 
 MISMATCH = "mismatch"
 """Stands in ``ReceivedReport.outcome`` where the report was not accepted."""
@@ -35,8 +35,8 @@ class _Expected:
     """What is stored about the manifest that a report names."""
 
     manifest: IssuedManifest
-    newest: str
-    """Digest of the run's newest manifest."""
+    is_replaced: bool
+    """Whether the vault, holding it, has asked for another one of the run."""
     kept: tuple[bytes, ...]
     before: ReceivedReport | None
 
@@ -129,15 +129,9 @@ class CohortReports:
             manifest = _manifest(session, controller=report.partner, digest=report.manifest)
             if manifest is None:
                 return None
-            newest = (
-                select(IssuedManifest.digest)
-                .where(IssuedManifest.controller == report.partner, IssuedManifest.run == manifest.run)
-                .order_by(col(IssuedManifest.serial).desc())
-                .limit(1)
-            )
             expected = _Expected(
                 manifest=manifest,
-                newest=session.exec(newest).one(),
+                is_replaced=_is_replaced(session, manifest),
                 kept=kept_leaves(session, manifest),
                 before=session.get(ReceivedReport, (report.partner, report.manifest)),
             )
@@ -184,7 +178,7 @@ def _wrong_on_its_face(report: CohortReport, expected: _Expected, *, is_late: bo
         (expected.before is not None, "the vault reports another cohort than before for the same manifest"),
         (
             # Late, it is of an attempt that was given up: the vault has asked anew since.
-            report.manifest != expected.newest and not is_late,
+            expected.is_replaced and not is_late,
             "the report names a manifest that a newer one has replaced",
         ),
         (report.loaded_count > manifest.member_count, "the vault loaded more customers than the manifest has"),
@@ -194,6 +188,29 @@ def _wrong_on_its_face(report: CohortReport, expected: _Expected, *, is_late: bo
         ),
     )
     return next((words for is_fault, words in faults if is_fault), "")
+
+
+def _is_replaced(session: Session, manifest: IssuedManifest) -> bool:
+    """Whether the vault has asked again since it held a manifest.
+
+    A later manifest alone does not say so: a question that was given up as lost may arrive after its repetition, and
+    what answers it then is the newer of the two. Its vault holds the other one.
+    """
+    query = (
+        select(IssuedManifest.digest, IssuedManifest.signed)
+        .where(
+            IssuedManifest.controller == manifest.controller,
+            IssuedManifest.run == manifest.run,
+            col(IssuedManifest.serial) > manifest.serial,
+        )
+        .order_by(col(IssuedManifest.serial))
+    )
+    since = {manifest.digest}
+    for digest, signed in session.exec(query):
+        if CohortManifest.unverified(signed.encode()).known in since:
+            return True
+        since.add(digest)
+    return False
 
 
 def _says_the_same(report: CohortReport, manifest: IssuedManifest, before: ReceivedReport) -> bool:

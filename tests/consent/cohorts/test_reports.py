@@ -147,10 +147,37 @@ def test_a_difference_stays_one_however_late(room, how: str) -> None:
 
 
 def test_a_manifest_that_was_replaced_is_not_reported_on(room) -> None:
-    replaced, newer = room.cohort(), room.cohort(nonce="1f" * 16)
+    replaced = room.cohort()
+    newer = room.cohort(nonce="1f" * 16, known=replaced.manifest.digest)
     require_flagged(room, replaced.report(replaced.customers), why="newer one")
     room.runs.flagged.clear()
     assert received(room, newer.report(newer.customers)).outcome is ReportOutcome.MATCH
+
+
+@pytest.mark.parametrize("late_questions", [1, 3])
+def test_a_question_that_arrives_after_its_repetition_replaces_nothing(room, late_questions: int) -> None:
+    """The vault gave questions up as lost and holds the answer to the last one when the others arrive."""
+    before = room.cohort()
+    received(room, before.report(before.customers))
+    known = before.manifest.digest
+    held = room.cohort(round=2, known=known)
+    room.source.eligible -= {8}
+    crossed = [room.cohort(round=2, known=known, nonce=f"{n:032x}") for n in range(late_questions)]
+    assert received(room, held.report(held.customers)).outcome is ReportOutcome.MATCH
+    # The chain goes on from what the vault holds, and it is told of those that it never used.
+    following = room.cohort(round=3, known=held.manifest.digest)
+    assert [one.digest for one in following.missed] == [one.manifest.digest for one in crossed]
+    assert received(room, following.report(following.customers)).outcome is ReportOutcome.MATCH
+    assert room.runs.flagged == []
+
+
+def test_a_manifest_is_replaced_by_one_that_was_asked_for_with_a_newer_one_in_hand(room) -> None:
+    held = room.cohort()
+    crossed = room.cohort(nonce="1f" * 16)
+    room.cohort(nonce="2f" * 16, known=crossed.manifest.digest)
+    for one in (held, crossed):
+        room.runs.flagged.clear()
+        require_flagged(room, one.report(one.customers), why="newer one")
 
 
 def test_sent_again_a_report_gets_the_same_answer_and_another_is_a_mismatch(room) -> None:
