@@ -17,7 +17,12 @@ from hanse_privacy.identity import SigningKey
 from hanse_privacy.ledger import PrivacyLedger
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
-_console = Console()
+
+
+def _console() -> Console:
+    """As wide as the terminal is now, or as COLUMNS says."""
+    return Console()
+
 
 HomeOption = Annotated[Path, typer.Option("--home", help="The node's folder: policy.toml, contract.toml, keys, state.")]
 
@@ -33,8 +38,8 @@ def keygen(home: HomeOption) -> None:
     key.save(paths.signing_key)
     PseudonymKey.generate(f"{datetime.now(tz=UTC):%Y-%m}").save(paths.pseudonym_key)
     PrivacyLedger.create(paths.ledger)
-    _console.print(f"public key   {key.public.text}\nfingerprint  {key.public.fingerprint}", highlight=False)
-    _console.print("Send the public key to the league; compare the fingerprint by telephone. Keep keys/ backed up.")
+    _console().print(f"public key   {key.public.text}\nfingerprint  {key.public.fingerprint}", highlight=False)
+    _console().print("Send the public key to the league; compare the fingerprint by telephone. Keep keys/ backed up.")
 
 
 @app.command()
@@ -54,7 +59,7 @@ def doctor(
         contract = contract or home / node.contract
         catalogue = catalogue or home / node.catalogue
     report = examine(load_contract(contract), load_catalogue(catalogue), today=datetime.now(tz=UTC).date())
-    _console.print(render(report))
+    _console().print(render(report))
     raise typer.Exit(report.exit_code)
 
 
@@ -63,7 +68,7 @@ def serve(home: HomeOption) -> None:
     """Read the export and run the vault until it is told to stop."""
     from hanse_client.vault.process import serve as serve_vault  # noqa: PLC0415
 
-    serve_vault(NodeHome(root=home), console=_console)
+    serve_vault(NodeHome(root=home), console=_console())
 
 
 @app.command()
@@ -117,7 +122,7 @@ def consent(
         policy.consent.timeout_s,
     )
     position = send_acts(acts, client)
-    _console.print(f"{len(acts):,} acts recorded, up to position {position}.")
+    _console().print(f"{len(acts):,} acts recorded, up to position {position}.")
 
 
 @app.command()
@@ -126,21 +131,21 @@ def runs(home: HomeOption) -> None:
     table = Table("run", "state", "proposal")
     for entry in RunRegister(NodeHome(root=home).runs).runs():
         table.add_row(entry.run, entry.state.value, entry.digest[:16])
-    _console.print(table)
+    _console().print(table)
 
 
 @app.command()
 def approve(run: str, home: HomeOption) -> None:
     """Let a waiting run begin here."""
     RunRegister(NodeHome(root=home).runs).decide(run, Admission.ADMITTED)
-    _console.print(f"Run {run} is admitted.")
+    _console().print(f"Run {run} is admitted.")
 
 
 @app.command()
 def refuse(run: str, home: HomeOption) -> None:
     """Refuse a run here, also one that has begun: its next round is refused."""
     RunRegister(NodeHome(root=home).runs).decide(run, Admission.REFUSED)
-    _console.print(f"Run {run} is refused.")
+    _console().print(f"Run {run} is refused.")
 
 
 @app.command()
@@ -157,4 +162,4 @@ def budget(
         typer.echo(budget_as_json(found))
         return
     for table in budget_tables(found):
-        _console.print(table)
+        _console().print(table)

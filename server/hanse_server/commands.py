@@ -22,7 +22,12 @@ from hanse_server.league_ledger import LeagueLedger
 from hanse_server.submission import follow, propose, submit
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
-_console = Console()
+
+
+def _console() -> Console:
+    """As wide as the terminal is now, or as COLUMNS says."""
+    return Console()
+
 
 HomeOption = Annotated[Path, typer.Option("--home", help="The centre's folder, with league.toml in it.")]
 _QUIET_LIMIT_S = 3700.0
@@ -35,8 +40,8 @@ def keygen(home: HomeOption) -> None:
     paths.signing_key.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     key = SigningKey.generate()
     key.save(paths.signing_key)
-    _console.print(f"public key   {key.public.text}\nfingerprint  {key.public.fingerprint}", highlight=False)
-    _console.print("Partners pin the public key in policy.toml after comparing the fingerprint by telephone.")
+    _console().print(f"public key   {key.public.text}\nfingerprint  {key.public.fingerprint}", highlight=False)
+    _console().print("Partners pin the public key in policy.toml after comparing the fingerprint by telephone.")
 
 
 @app.command()
@@ -58,9 +63,9 @@ def run(
     """Sign a proposal, have it approved, run it over the league, and print what it released."""
     paths = LeagueHome(root=home)
     proposal = propose(paths, draft)
-    _console.print(f"Run {proposal.run}: ε = {proposal.cost_epsilon():.3f}, δ = {proposal.delta:g}", highlight=False)
-    _console.print(proposal.guarantee.explain(), highlight=False)
-    _console.print("Compliance officers of every partner have to approve it in their consent service.")
+    _console().print(f"Run {proposal.run}: ε = {proposal.cost_epsilon():.3f}, δ = {proposal.delta:g}", highlight=False)
+    _console().print(proposal.guarantee.explain(), highlight=False)
+    _console().print("Compliance officers of every partner have to approve it in their consent service.")
     require_approval(
         services_of(paths),
         proposal=proposal,
@@ -77,7 +82,7 @@ def run(
             record_outcome(paths, proposal=proposal)
         raise
     record_outcome(paths, proposal=proposal)
-    _console.print(f"Released: {', '.join(result['released'])}. In {paths.run_folder(proposal.run) / 'result.json'}.")
+    _console().print(f"Released: {', '.join(result['released'])}. In {paths.run_folder(proposal.run) / 'result.json'}.")
 
 
 @app.command()
@@ -96,14 +101,14 @@ def budget(
     for one in found:
         table.add_row(one.partner, one.run or "all together", str(one.asked), str(one.answered), f"{one.epsilon:.3f}")
     table.caption = f"δ = {delta:g}, for one customer at that partner. Losses compose: they do not add up."
-    _console.print(table)
+    _console().print(table)
 
 
 def _tell_standings(standings: tuple[RunStanding, ...]) -> None:
     for standing in standings:
-        _console.print(f"  {plain(standing.in_words())}", highlight=False, markup=False)
+        _console().print(f"  {plain(standing.in_words())}", highlight=False, markup=False)
 
 
 def _tell(event: dict[str, Any]) -> None:
     details = ", ".join(f"{name} {value}" for name, value in event.items() if name != "event")
-    _console.print(f"  {event['event']}{': ' if details else ''}{details}", highlight=False)
+    _console().print(f"  {event['event']}{': ' if details else ''}{details}", highlight=False)
