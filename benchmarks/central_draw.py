@@ -11,7 +11,8 @@ from hanse_client.vault.operations import Batch, Work, customer_batches
 from hanse_client.vault.purchase_store import PurchaseStore
 from hanse_demo.workshop import Workshop
 from hanse_models.popularity import SharedPopularity
-from hanse_privacy.protocol.proposal import PopularityStep, RunProposal
+from hanse_privacy.protocol.proposal import RunProposal
+from hanse_privacy.protocol.steps import PopularityStep
 from hanse_privacy.randomness import SystemRandomness
 from hanse_privacy.release import add_noise, sum_customers
 

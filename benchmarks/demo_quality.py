@@ -44,7 +44,7 @@ from hanse_demo.story import load_story
 from hanse_demo.workshop import lay_out
 from hanse_models.auc import auc_difference
 from hanse_models.ranking_metrics import RankingView
-from hanse_privacy.protocol.proposal import PopularityStep
+from hanse_privacy.protocol.steps import PopularityStep
 
 Array = NDArray[np.float64]
 

@@ -11,7 +11,7 @@ from hanse_client.vault.cohort_rows import CohortRows
 from hanse_client.vault.operations import Work, customer_batches
 from hanse_models.churn import WEIGHTS
 from hanse_models.purchases import BasketWeeks, Breadth, ItemWeeks, PurchaseHistory
-from hanse_privacy.protocol.proposal import Block, ChurnEvaluationStep, ChurnGradientStep, PopularityStep
+from hanse_privacy.protocol.steps import Block, ChurnEvaluationStep, ChurnGradientStep, PopularityStep
 from hanse_privacy.release import BlockLayout, ReleaseLayout
 
 _UNITS = 2**12

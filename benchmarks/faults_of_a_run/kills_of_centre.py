@@ -22,7 +22,8 @@ from faults_of_a_run.dying_centre import CentreDeath, CentrePoint, conduct_until
 from faults_of_a_run.league_under_fire import LeagueUnderFire
 from faults_of_a_run.noisy_sums import is_right
 from faults_of_a_run.vault_processes import forked_vault, forkserver
-from hanse_privacy.protocol.proposal import PopularityStep, RunProposal
+from hanse_privacy.protocol.proposal import RunProposal
+from hanse_privacy.protocol.steps import PopularityStep
 from hanse_server.league import RunFolder
 
 _ENDS_WITHIN_S = 120.0

@@ -23,7 +23,8 @@ from hanse_demo.memory_league import MemoryLeague
 from hanse_demo.story import load_story
 from hanse_demo.workshop import Workshop, lay_out
 from hanse_privacy.identity import SigningKey
-from hanse_privacy.protocol.proposal import PopularityStep, RunProposal
+from hanse_privacy.protocol.proposal import RunProposal
+from hanse_privacy.protocol.steps import PopularityStep
 from hanse_privacy.release import sum_customers
 from hanse_server.league import RunFolder
 

@@ -26,7 +26,8 @@ from hanse_privacy.protocol.letters import (
     decode,
     seal,
 )
-from hanse_privacy.protocol.proposal import PopularityStep, RunProposal
+from hanse_privacy.protocol.proposal import RunProposal
+from hanse_privacy.protocol.steps import PopularityStep
 
 ASKED, PLAYED = "north", "south"
 

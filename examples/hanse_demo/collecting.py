@@ -32,7 +32,7 @@ from hanse_models.catalogue import Catalogue, load_catalogue
 from hanse_models.popularity import SharedPopularity
 from hanse_privacy.accounting import epsilon_of, total_rho
 from hanse_privacy.errors import HanseError
-from hanse_privacy.protocol.proposal import ChurnEvaluationStep, ChurnGradientStep, PopularityStep
+from hanse_privacy.protocol.steps import ChurnEvaluationStep, ChurnGradientStep, PopularityStep
 from hanse_server.programmes import interval
 
 TARGET_WEEKS = 4

@@ -15,7 +15,8 @@ from hanse_models.auc import auc_from_histograms
 from hanse_models.gradient_descent import GradientDescent, GradientDescentState
 from hanse_privacy.errors import HanseError
 from hanse_privacy.protocol.letters import NoParameters, WeightsParameters
-from hanse_privacy.protocol.proposal import ChurnEvaluationStep, ChurnGradientStep, PopularityStep, RunProposal
+from hanse_privacy.protocol.proposal import RunProposal
+from hanse_privacy.protocol.steps import ChurnEvaluationStep, ChurnGradientStep, PopularityStep
 
 _Value = TypeVar("_Value")
 

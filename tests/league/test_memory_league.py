@@ -29,7 +29,8 @@ from hanse_privacy.identity import SigningKey
 from hanse_privacy.ledger import LedgerUnusableError, PrivacyLedger
 from hanse_privacy.protocol.letters import open_instruction
 from hanse_privacy.protocol.post import LETTERS_RECORD
-from hanse_privacy.protocol.proposal import PopularityStep, RunProposal
+from hanse_privacy.protocol.proposal import RunProposal
+from hanse_privacy.protocol.steps import PopularityStep
 from hanse_privacy.randomness import RandomSource, UnsafeSeededRandomness
 from hanse_privacy.release import CustomerSum, ReleaseLayout, add_noise
 from hanse_server.conductor import RunFailedError

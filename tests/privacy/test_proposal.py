@@ -13,7 +13,8 @@ from hanse_privacy.errors import InvalidValueError, SignatureInvalidError
 from hanse_privacy.identity import SigningKey
 from hanse_privacy.protocol.documents import Document
 from hanse_privacy.protocol.manifest import CohortManifest
-from hanse_privacy.protocol.proposal import MAXIMUM_ROUNDS, RunProposal
+from hanse_privacy.protocol.proposal import RunProposal
+from hanse_privacy.protocol.steps import MAXIMUM_ROUNDS
 from hanse_privacy.release import LARGEST_CLIP, SMALLEST_CLIP, SMALLEST_SHARE, BlockLayout, ReleaseLayout, sum_customers
 
 CENTRE = SigningKey.generate()

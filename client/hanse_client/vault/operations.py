@@ -18,7 +18,7 @@ from hanse_models.popularity import breadth_vectors, rate_vectors
 from hanse_models.purchases import BasketWeeks, Breadth, PurchaseHistory
 from hanse_privacy.errors import HanseError
 from hanse_privacy.protocol.letters import LetterMalformedError, NoParameters, WeightsParameters, decode
-from hanse_privacy.protocol.proposal import ChurnEvaluationStep, ChurnGradientStep, PopularityStep
+from hanse_privacy.protocol.steps import ChurnGradientStep, PopularityStep, Step
 
 Batch = Mapping[str, NDArray[np.float64]]
 _BATCH_CUSTOMERS = 256
@@ -49,12 +49,12 @@ class CohortData(Protocol):
 class Work:
     """What one round asks, after all checks."""
 
-    step: PopularityStep | ChurnGradientStep | ChurnEvaluationStep
+    step: Step
     weights: NDArray[np.float64] | None
 
 
 def parse_work(
-    step: PopularityStep | ChurnGradientStep | ChurnEvaluationStep,
+    step: Step,
     *,
     operation: str,
     version: int,

@@ -9,7 +9,8 @@ from collections.abc import Iterable
 
 from hanse_client.vault.policy import LimitSection
 from hanse_privacy.errors import HanseError
-from hanse_privacy.protocol.proposal import RunProposal, Step
+from hanse_privacy.protocol.proposal import RunProposal
+from hanse_privacy.protocol.steps import Step
 
 
 class RosterTooCloseError(HanseError):

@@ -12,7 +12,8 @@ from hanse_client.vault.policy import Policy
 from hanse_client.vault.run_register import RunRegister
 from hanse_privacy.protocol.cohort import Cohort
 from hanse_privacy.protocol.manifest import CohortReceipt, CohortReport, CohortRequest
-from hanse_privacy.protocol.proposal import RunProposal, Step
+from hanse_privacy.protocol.proposal import RunProposal
+from hanse_privacy.protocol.steps import Step
 
 
 class ConsentSource(ApprovalSource, Protocol):

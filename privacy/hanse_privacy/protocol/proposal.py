@@ -5,9 +5,9 @@ bears on privacy can be changed by a later message.
 """
 
 from datetime import date, datetime
-from typing import Annotated, ClassVar, Literal, Self
+from typing import ClassVar, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from hanse_privacy.accounting import ReleaseEvent, epsilon_of
 from hanse_privacy.aggregation.ring import Ring
@@ -17,133 +17,13 @@ from hanse_privacy.errors import InvalidValueError
 from hanse_privacy.guarantee import Guarantee
 from hanse_privacy.identity import PublicKey
 from hanse_privacy.protocol.documents import Document
-from hanse_privacy.protocol.vocabulary import CountryCode, PartyName, PurposeName, RunId, Tier
-from hanse_privacy.release import (
-    LARGEST_CLIP,
-    LARGEST_NOISE_MULTIPLIER,
-    SMALLEST_CLIP,
-    SMALLEST_SHARE,
-    BlockLayout,
-    ReleaseLayout,
-)
+from hanse_privacy.protocol.steps import MAXIMUM_ROUNDS, Part, Step
+from hanse_privacy.protocol.vocabulary import CountryCode, PartyName, RunId
+from hanse_privacy.release import ReleaseLayout
 from hanse_privacy.units import PrivacyBudget, PrivacyUnit
 
-MAXIMUM_ITEMS = 200_000
-MAXIMUM_ROUNDS = 10_000
-MAXIMUM_WEEK = 1_000
-"""With a half-life of at least one week, no purchase is then so old that its weight rounds to nothing: a customer's
-vector is finite whatever the customer did, and a refusal never tells of a row."""
 
-
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-class Block(_Part):
-    """One part of a step's release: its clip, and its share of the step's privacy loss."""
-
-    clip: float = Field(ge=SMALLEST_CLIP, le=LARGEST_CLIP)
-    share: float = Field(ge=SMALLEST_SHARE, le=1)
-    is_metric: bool = False
-    """Whether it is released to judge the run rather than to build the model."""
-
-
-class _Step(_Part):
-    reads: ClassVar[tuple[str, ...]] = ("pd:PurchasesAndSpendingHabit",)
-    """W3C DPV terms of what the operation reads of a customer; a proposal must state them."""
-
-    purpose: PurposeName
-    """The step uses only customers who granted this purpose."""
-    tier: Tier
-    noise_multiplier: float = Field(gt=0, le=LARGEST_NOISE_MULTIPLIER)
-    """σ of h vaults' noise together over the sensitivity, in every round of the step."""
-    rounds: int = Field(ge=1, le=MAXIMUM_ROUNDS)
-
-    def metrics_share(self) -> float:
-        """The part of the step's own loss that buys metrics."""
-        blocks = [value for _, value in self if isinstance(value, Block)]
-        return sum(block.share for block in blocks if block.is_metric)
-
-
-class PopularityStep(_Step):
-    """One-shot statistics: per item, the summed purchase rate and the number of customers who bought it."""
-
-    operation: Literal["popularity-statistics"] = "popularity-statistics"
-    version: Literal[1] = 1
-    rounds: int = Field(default=1, ge=1, le=1)
-    last_week: int = Field(ge=1, le=MAXIMUM_WEEK)
-    """Purchases up to and including this league week are used."""
-    half_life_weeks: float = Field(ge=1)
-    items: int = Field(ge=1, le=MAXIMUM_ITEMS)
-    """Items in the league's public catalogue."""
-    rate: Block
-    breadth: Block
-    customers: Block
-
-    def blocks(self) -> tuple[BlockLayout, ...]:
-        """The release's blocks, in order."""
-        return (
-            _layout("rate", self.items, self.rate),
-            _layout("breadth", self.items, self.breadth),
-            _layout("customers", 1, self.customers),
-        )
-
-
-class Descent(_Part):
-    """How the centre walks from round to round; it costs no privacy and is stated for all to see."""
-
-    learning_rate: float = Field(gt=0)
-    momentum: float = Field(ge=0, lt=1)
-    l2: float = Field(ge=0)
-    average_from_round: int = Field(ge=1)
-
-
-class ChurnGradientStep(_Step):
-    """Rounds of differentially private gradient descent on a logistic churn model."""
-
-    operation: Literal["churn-gradient"] = "churn-gradient"
-    version: Literal[1] = 1
-    last_week: int = Field(ge=1, le=MAXIMUM_WEEK)
-    """Features from purchases up to this week; the label looks at the weeks after it."""
-    horizon_weeks: int = Field(ge=1, le=52)
-    weights: int = Field(ge=1, le=10_000)
-    gradient: Block
-    customers: Block | None = None
-    """Present where the round also releases the noisy count of customers: in a run's first step."""
-    descent: Descent | None = None
-    """Present in a run's first step."""
-
-    def blocks(self) -> tuple[BlockLayout, ...]:
-        """The release's blocks, in order."""
-        gradient = (_layout("gradient", self.weights, self.gradient),)
-        return gradient if self.customers is None else (*gradient, _layout("customers", 1, self.customers))
-
-
-class ChurnEvaluationStep(_Step):
-    """Score histograms of customers who stayed and who left, from which anyone computes the AUC."""
-
-    operation: Literal["churn-evaluation"] = "churn-evaluation"
-    version: Literal[1] = 1
-    rounds: int = Field(default=1, ge=1, le=1)
-    last_week: int = Field(ge=1, le=MAXIMUM_WEEK)
-    horizon_weeks: int = Field(ge=1, le=52)
-    weights: int = Field(ge=1, le=10_000)
-    bins: int = Field(ge=2, le=1000)
-    histogram: Block
-
-    def blocks(self) -> tuple[BlockLayout, ...]:
-        """The release's blocks, in order: one cell per label and bin."""
-        return (_layout("histogram", 2 * self.bins, self.histogram),)
-
-
-Step = Annotated[PopularityStep | ChurnGradientStep | ChurnEvaluationStep, Field(discriminator="operation")]
-
-
-def _layout(name: str, size: int, block: Block) -> BlockLayout:
-    return BlockLayout(name=name, size=size, clip=block.clip, share=block.share)
-
-
-class RosterEntry(_Part):
+class RosterEntry(Part):
     """One vault of the run and the key its answers are signed with."""
 
     partner: PartyName
@@ -164,7 +44,7 @@ class RosterEntry(_Part):
         return PublicKey.from_text(self.public_key)
 
 
-class Recipient(_Part):
+class Recipient(Part):
     """Who receives what the run releases."""
 
     name: PartyName
@@ -232,7 +112,7 @@ class RunProposal(Document):
         """Rounds in all steps together; they are numbered from 1."""
         return sum(step.rounds for step in self.steps)
 
-    def step_of(self, round_number: int) -> PopularityStep | ChurnGradientStep | ChurnEvaluationStep | None:
+    def step_of(self, round_number: int) -> Step | None:
         """The step that a round belongs to; none if the run has no such round."""
         first = 1
         for step in self.steps:
@@ -241,7 +121,7 @@ class RunProposal(Document):
             first += step.rounds
         return None
 
-    def layout(self, step: PopularityStep | ChurnGradientStep | ChurnEvaluationStep) -> ReleaseLayout:
+    def layout(self, step: Step) -> ReleaseLayout:
         """The public layout of one round's release."""
         return ReleaseLayout(
             blocks=step.blocks(),
@@ -271,9 +151,7 @@ class RunProposal(Document):
         rounds = ((number, self.step_of(number)) for number in range(1, self.rounds + 1))
         return tuple(self.charge(step, round_number=number, attempt=1) for number, step in rounds if step is not None)
 
-    def charge(
-        self, step: PopularityStep | ChurnGradientStep | ChurnEvaluationStep, *, round_number: int, attempt: int
-    ) -> Charge:
+    def charge(self, step: Step, *, round_number: int, attempt: int) -> Charge:
         """What one attempt at a round of a step is charged for."""
         return Charge(
             run=self.run,

@@ -16,7 +16,8 @@ from hanse_client.vault.purchase_store import PurchaseStore
 from hanse_demo.workshop import lay_out
 from hanse_models.churn import FEATURES, WEIGHTS
 from hanse_models.purchases import BasketWeeks, Breadth, PurchaseHistory
-from hanse_privacy.protocol.proposal import ChurnEvaluationStep, ChurnGradientStep, PopularityStep, RunProposal
+from hanse_privacy.protocol.proposal import RunProposal
+from hanse_privacy.protocol.steps import ChurnEvaluationStep, ChurnGradientStep, PopularityStep
 from hanse_server.submission import propose
 
 SOURCE = Path(__file__).parents[3] / "examples" / "own_data"

@@ -10,7 +10,8 @@ from rich.console import Console
 from hanse_consent.commands.run_pages import list_page, run_page
 from hanse_consent.runs.bodies import RunDetail, RunSummary
 from hanse_privacy.identity import SigningKey
-from hanse_privacy.protocol.proposal import ChurnGradientStep, RunProposal
+from hanse_privacy.protocol.proposal import RunProposal
+from hanse_privacy.protocol.steps import ChurnGradientStep
 
 NOON = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
 KEYS = [SigningKey.generate().public.text for _ in range(3)]
