@@ -33,7 +33,8 @@ from hanse_models.popularity import SharedPopularity
 from hanse_privacy.accounting import epsilon_of, total_rho
 from hanse_privacy.errors import HanseError
 from hanse_privacy.protocol.steps import ChurnEvaluationStep, ChurnGradientStep, PopularityStep
-from hanse_server.programmes import interval
+from hanse_server.intervals import interval
+from hanse_server.questions.answer import Answer
 
 TARGET_WEEKS = 4
 _POPULAR_ITEMS = 12
@@ -187,9 +188,10 @@ def _released_run(run: FinishedRun, *, workshop: Workshop, catalogue: Catalogue)
         metrics_share=proposal.metrics_share(),
         rounds=proposal.rounds,
         seconds=run.seconds,
-        customers=Interval.model_validate(released["customers"]),
+        customers=Interval.model_validate(released["customers"]) if released["customers"] else None,
         auc=Interval.model_validate(released["auc"]) if "auc" in released else None,
         popular_items=_popular_items(released, catalogue) if "breadth" in released else (),
+        answer=Answer.model_validate(released) if released["kind"] == "question" else None,
     )
 
 

@@ -1,7 +1,7 @@
 """The demo league's public catalogue, built from the product table alone, never from a purchase.
 
-An item is ``product_category | product_type``. An article code is ``CJ`` and the product's number,
-standing in for a GTIN.
+An item is ``product_category | product_type``, its category the former. An article code is ``CJ`` and the
+product's number, standing in for a GTIN.
 """
 
 import csv
@@ -76,7 +76,7 @@ def write_catalogue(products: Path, folder: Path) -> CatalogueReport:
     try:
         rows = connection.execute(
             """
-            SELECT product_id, product_category || ' | ' || product_type AS item
+            SELECT product_id, product_category, product_category || ' | ' || product_type AS item
             FROM read_parquet($products)
             WHERE product_category IS NOT NULL AND product_type IS NOT NULL
               AND NOT list_contains($excluded, department)
@@ -86,18 +86,19 @@ def write_catalogue(products: Path, folder: Path) -> CatalogueReport:
         ).fetchall()
     finally:
         connection.close()
-    names = sorted({item for _, item in rows})
+    category = {item: category for _, category, item in rows}
+    names = sorted(category)
     index = {name: place for place, name in enumerate(names)}
     sensitive = [any(word in name for word in SENSITIVE_WORDS) for name in names]
     with (folder / "items.csv").open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
-        writer.writerow(["item", "name", "sensitive"])
+        writer.writerow(["item", "name", "category", "sensitive"])
         writer.writerows(
-            [place, name, "yes" if flag else "no"]
+            [place, name, category[name], "yes" if flag else "no"]
             for place, (name, flag) in enumerate(zip(names, sensitive, strict=True))
         )
     with (folder / "articles.csv").open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["article", "item"])
-        writer.writerows([f"{ARTICLE_PREFIX}{product}", index[item]] for product, item in rows)
+        writer.writerows([f"{ARTICLE_PREFIX}{product}", index[item]] for product, _, item in rows)
     return CatalogueReport(items=len(names), sensitive_items=sum(sensitive), articles=len(rows))

@@ -8,6 +8,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from hanse_server.questions.answer import Answer
+
 
 class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -44,10 +46,12 @@ class ReleasedRun(_Part):
     """Part of the privacy loss (of ρ) that bought metrics."""
     rounds: int
     seconds: float
-    customers: Interval
-    """Noised once per run."""
+    customers: Interval | None = None
+    """Noised once per run; none where the run does not count them by themselves."""
     auc: Interval | None = None
     popular_items: tuple[ReleasedItem, ...] = ()
+    answer: Answer | None = None
+    """Of a question."""
 
 
 class Released(_Part):

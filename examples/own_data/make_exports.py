@@ -17,12 +17,21 @@ LAST_DAY = date(2025, 12, 31)
 CUSTOMERS = 150
 SEED = 20250101
 SENSITIVE = ("Pregnancy test", "Painkillers")
-ITEMS = """\
-Apples, Bananas, Carrots, Cucumbers, Grapes, Lemons, Lettuce, Onions, Oranges, Pears, Peppers, Potatoes,
-Tomatoes, Butter, Cheese, Cream, Eggs, Milk, Quark, Yoghurt, Bagels, Baguette, Rolls, Rye bread, Toast,
-Bacon, Beef, Chicken, Ham, Pork, Salami, Sausages, Cod, Herring, Salmon, Beans, Flour, Lentils, Noodles,
-Oats, Oil, Pasta, Rice, Salt, Sugar, Vinegar, Beer, Cocoa, Coffee, Cola, Juice, Lemonade, Tea, Water, Wine,
-Biscuits, Chocolate, Crisps, Ice cream, Jam, Nuts, Detergent, Shampoo, Soap, Tissues, Toothpaste"""
+SENSITIVE_CATEGORY = "Health"
+ITEMS = {
+    "Fruit and vegetables": "Apples, Bananas, Carrots, Cucumbers, Grapes, Lemons, Lettuce, Onions, Oranges, Pears,"
+    " Peppers, Potatoes, Tomatoes",
+    "Dairy": "Butter, Cheese, Cream, Eggs, Milk, Quark, Yoghurt",
+    "Bread": "Bagels, Baguette, Rolls, Rye bread, Toast",
+    "Meat and fish": "Bacon, Beef, Chicken, Ham, Pork, Salami, Sausages, Cod, Herring, Salmon",
+    "Pantry": "Beans, Flour, Lentils, Noodles, Oats, Oil, Pasta, Rice, Salt, Sugar, Vinegar",
+    "Drinks": "Beer, Cocoa, Coffee, Cola, Juice, Lemonade, Tea, Water, Wine",
+    "Sweets": "Biscuits, Chocolate, Crisps, Ice cream, Jam, Nuts",
+    "Household": "Detergent, Shampoo, Soap, Tissues, Toothpaste",
+}
+"""Items by category, in the catalogue's order."""
+STORE_GROUPS = {1: "city", 2: "suburb", 3: "village"}
+"""By the store's number; each shop writes them in its own words."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,9 +48,10 @@ class Line:
     discount_cents: int
 
 
-def catalogue() -> list[tuple[str, bool]]:
-    """The league's items in order: name, and whether it is sensitive."""
-    return [(name.strip(), False) for name in ITEMS.split(",")] + [(name, True) for name in SENSITIVE]
+def catalogue() -> list[tuple[str, str, bool]]:
+    """The league's items in order: name, category, and whether it is sensitive."""
+    usable = [(name.strip(), category, False) for category, names in ITEMS.items() for name in names.split(",")]
+    return usable + [(name, SENSITIVE_CATEGORY, True) for name in SENSITIVE]
 
 
 def article_code(article: int) -> str:
@@ -131,6 +141,12 @@ def write_north(folder: Path, lines: list[Line]) -> None:
         [[article + 300, article_code(article)] for article in articles],
         delimiter=";",
     )
+    write(
+        folder / "maerkte.csv",
+        ["Markt", "Lage"],
+        [[store, group] for store, group in STORE_GROUPS.items()],
+        delimiter=";",
+    )
 
 
 def write_south(folder: Path, lines: list[Line]) -> None:
@@ -158,6 +174,7 @@ def write_south(folder: Path, lines: list[Line]) -> None:
         ["sku", "gtin"],
         [[f"P{article:03d}", article_code(article)] for article in articles],
     )
+    write(folder / "shops.csv", ["shop", "kind"], [[f"S{store}", STORE_GROUPS[store]] for store in (1, 2)])
 
 
 def make(folder: Path) -> None:
@@ -165,8 +182,11 @@ def make(folder: Path) -> None:
     items = catalogue()
     write(
         folder / "league/catalogue/items.csv",
-        ["item", "name", "sensitive"],
-        [[place, name, "yes" if sensitive else "no"] for place, (name, sensitive) in enumerate(items)],
+        ["item", "name", "category", "sensitive"],
+        [
+            [place, name, category, "yes" if sensitive else "no"]
+            for place, (name, category, sensitive) in enumerate(items)
+        ],
     )
     write(
         folder / "league/catalogue/articles.csv",

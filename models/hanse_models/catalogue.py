@@ -1,8 +1,8 @@
 """The league's public catalogue: what a shared article code is, as an item that the league speaks of.
 
 Two CSV files in one folder, the same for every partner and built without any purchase:
-``items.csv`` (item, name, sensitive) and ``articles.csv`` (article, item). Sensitive items betray
-facts such as health or belief (GDPR article 9): they are out by default.
+``items.csv`` (item, name, category, sensitive) and ``articles.csv`` (article, item). Sensitive items
+betray facts such as health or belief (GDPR article 9): they are out by default.
 """
 
 import csv
@@ -31,6 +31,8 @@ class Item:
     """One item of the league, at the level of a product type."""
 
     name: str
+    category: str
+    """The wider kind of product that it belongs to."""
     sensitive: bool
 
 
@@ -44,6 +46,11 @@ class Catalogue:
     digest: str
     """SHA-256 of both files, hexadecimal: partners compare it before a run."""
 
+    @property
+    def categories(self) -> tuple[str, ...]:
+        """Categories with an item that is not sensitive, sorted."""
+        return tuple(sorted({item.category for item in self.items if not item.sensitive}))
+
 
 def load_catalogue(folder: Path) -> Catalogue:
     """Read the two files.
@@ -52,13 +59,13 @@ def load_catalogue(folder: Path) -> Catalogue:
         CatalogueError: If a file is missing, a line is faulty, or an article stands for two items.
     """
     items: list[Item] = []
-    for line, row in enumerate(_rows(folder / ITEMS_FILE, ["item", "name", "sensitive"]), start=2):
-        if row[0] != str(len(items)) or row[2] not in _SENSITIVE:
+    for line, row in enumerate(_rows(folder / ITEMS_FILE, ["item", "name", "category", "sensitive"]), start=2):
+        if row[0] != str(len(items)) or row[2] == "" or row[3] not in _SENSITIVE:
             raise CatalogueError(
                 f"Line {line} of {ITEMS_FILE} is not valid.",
-                "Items are numbered 0, 1, 2, … in order; sensitive is yes or no.",
+                "Items are numbered 0, 1, 2, … in order; each has a category; sensitive is yes or no.",
             )
-        items.append(Item(name=row[1], sensitive=_SENSITIVE[row[2]]))
+        items.append(Item(name=row[1], category=row[2], sensitive=_SENSITIVE[row[3]]))
     codes: dict[str, int] = {}
     known = {str(index): index for index in range(len(items))}
     for line, row in enumerate(_rows(folder / ARTICLES_FILE, ["article", "item"]), start=2):

@@ -23,8 +23,9 @@ _ROLES = {
     "node": "A partner's node: keys, data, vault, courier.",
     "consent": "The consent service of one or more partners.",
     "league": "The centre: propose runs, drive them, read what they released.",
+    "ask": "The centre: ask a count, a histogram or quantiles over the league, its error told beforehand.",
 }
-_EXTRAS = {"demo": "demo", "node": "node", "consent": "consent", "league": "server"}
+_EXTRAS = {"demo": "demo", "node": "node", "consent": "consent", "league": "server", "ask": "server"}
 
 
 def _missing(name: str) -> Callable[[], Never]:

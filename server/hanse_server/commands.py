@@ -2,24 +2,20 @@
 
 import json
 import os
-from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
-from hanse_consent.runs.standing import RunStanding
-from hanse_privacy.errors import HanseError
 from hanse_privacy.identity import SigningKey
-from hanse_privacy.terminal import plain
-from hanse_server.approval import record_outcome, require_approval, services_of
+from hanse_server.carrying_out import carry_out
 from hanse_server.flower.processes import environment, prepare, superlink_command
-from hanse_server.league import LeagueHome, RunFolder
+from hanse_server.league import LeagueHome
 from hanse_server.league_ledger import LeagueLedger
-from hanse_server.submission import follow, propose, submit
+from hanse_server.submission import propose
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
 
@@ -30,7 +26,6 @@ def _console() -> Console:
 
 
 HomeOption = Annotated[Path, typer.Option("--home", help="The centre's folder, with league.toml in it.")]
-_QUIET_LIMIT_S = 3700.0
 
 
 @app.command()
@@ -63,25 +58,7 @@ def run(
     """Sign a proposal, have it approved, run it over the league, and print what it released."""
     paths = LeagueHome(root=home)
     proposal = propose(paths, draft)
-    _console().print(f"Run {proposal.run}: ε = {proposal.cost_epsilon():.3f}, δ = {proposal.delta:g}", highlight=False)
-    _console().print(proposal.guarantee.explain(), highlight=False)
-    _console().print("Compliance officers of every partner have to approve it in their consent service.")
-    require_approval(
-        services_of(paths),
-        proposal=proposal,
-        signed_proposal=RunFolder(paths, proposal.run).signed_proposal(),
-        timeout_s=paths.load().deadlines.approval_s,
-        told=_tell_standings,
-    )
-    submit(paths, run=proposal.run)
-    try:
-        result = follow(paths, run=proposal.run, timeout_s=_QUIET_LIMIT_S, told=_tell)
-    except HanseError:
-        # Why the run failed matters more than whether that could be recorded.
-        with suppress(HanseError):
-            record_outcome(paths, proposal=proposal)
-        raise
-    record_outcome(paths, proposal=proposal)
+    result = carry_out(paths, proposal, console=_console())
     _console().print(f"Released: {', '.join(result['released'])}. In {paths.run_folder(proposal.run) / 'result.json'}.")
 
 
@@ -102,13 +79,3 @@ def budget(
         table.add_row(one.partner, one.run or "all together", str(one.asked), str(one.answered), f"{one.epsilon:.3f}")
     table.caption = f"δ = {delta:g}, for one customer at that partner. Losses compose: they do not add up."
     _console().print(table)
-
-
-def _tell_standings(standings: tuple[RunStanding, ...]) -> None:
-    for standing in standings:
-        _console().print(f"  {plain(standing.in_words())}", highlight=False, markup=False)
-
-
-def _tell(event: dict[str, Any]) -> None:
-    details = ", ".join(f"{name} {value}" for name, value in event.items() if name != "event")
-    _console().print(f"  {event['event']}{': ' if details else ''}{details}", highlight=False)

@@ -37,8 +37,7 @@ from hanse_privacy.protocol.letters import (
     open_answer,
     seal,
 )
-from hanse_privacy.protocol.proposal import RunProposal
-from hanse_privacy.protocol.steps import Step
+from hanse_privacy.protocol.proposal import RunProposal, Step
 from hanse_privacy.release import ReleaseLayout
 from hanse_server.league import Deadlines
 from hanse_server.league_ledger import LeagueLedger

@@ -12,8 +12,10 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from hanse_privacy.errors import HanseError, InvalidValueError
 from hanse_privacy.identity import PublicKey, SigningKey
 from hanse_privacy.protocol.proposal import Recipient, RosterEntry
-from hanse_privacy.protocol.vocabulary import PartyName
+from hanse_privacy.protocol.question_steps import GroupName
+from hanse_privacy.protocol.vocabulary import PartyName, PurposeName, Tier
 from hanse_privacy.settings_files import read_settings
+from hanse_privacy.units import PrivacyUnit
 
 
 class LeagueInvalidError(HanseError):
@@ -64,6 +66,24 @@ class ConsentServiceEntry(_Section):
         return PublicKey.from_text(self.public_key)
 
 
+class QuestionSettings(_Section):
+    """What questions over the league are for, and what every one of them states."""
+
+    purpose: PurposeName
+    """Questions use only customers who granted it."""
+    tier: Tier
+    data_categories: tuple[str, ...] = Field(min_length=1)
+    minimum_cohort: int = Field(ge=1)
+    honest_minimum: int = Field(ge=1)
+    unit: PrivacyUnit = PrivacyUnit.CUSTOMER_AT_ONE_PARTNER
+    units_per_clip: int = Field(default=65_536, ge=16, le=2**24)
+    delta: float = Field(gt=0, lt=1e-3)
+    valid_hours: float = Field(default=24, gt=0, le=24 * 90)
+    """How long officers have to approve a question."""
+    store_groups: tuple[GroupName, ...] = ()
+    """The league's names for groups of stores, as partners' contracts use them."""
+
+
 class League(_Section):
     """All of ``league.toml``."""
 
@@ -77,6 +97,8 @@ class League(_Section):
     consent_services: tuple[ConsentServiceEntry, ...]
     """Where officers approve runs: each partner of the roster is served by exactly one."""
     deadlines: Deadlines = Deadlines()
+    questions: QuestionSettings | None = None
+    """Present where anyone of the central team may ask questions with ``hanse ask``."""
 
     @model_validator(mode="after")
     def _each_partner_has_one_consent_service(self) -> Self:

@@ -3,7 +3,6 @@
 All of it is post-processing of released values and costs no privacy.
 """
 
-import math
 from dataclasses import dataclass, replace
 from typing import Any, Protocol, TypeVar
 
@@ -16,12 +15,12 @@ from hanse_models.gradient_descent import GradientDescent, GradientDescentState
 from hanse_privacy.errors import HanseError
 from hanse_privacy.protocol.letters import NoParameters, WeightsParameters
 from hanse_privacy.protocol.proposal import RunProposal
+from hanse_privacy.protocol.question_steps import Question
 from hanse_privacy.protocol.steps import ChurnEvaluationStep, ChurnGradientStep, PopularityStep
+from hanse_server.intervals import finite, interval
+from hanse_server.questions.programme import QuestionProgramme
 
 _Value = TypeVar("_Value")
-
-NORMAL_95 = 1.959963984540054
-"""Half-width of a 95 % interval in standard deviations of a normal distribution."""
 
 
 class ProgrammeUnknownError(HanseError):
@@ -123,7 +122,7 @@ class ChurnProgramme:
             "weights": self.state.model.tolist(),
             "customers": interval(_present(self.customers), counted),
             "auc": interval(released.value, released.standard_error),
-            "auc_noise_standard_error": _finite(released.noise_standard_error),
+            "auc_noise_standard_error": finite(released.noise_standard_error),
             "histogram": histogram.tolist(),
             "noise_standard_deviation": {"histogram": deviation, "customers": counted},
         }
@@ -138,6 +137,8 @@ def programme_for(proposal: RunProposal) -> Programme:
     steps = proposal.steps
     if len(steps) == 1 and isinstance(steps[0], PopularityStep):
         return PopularityProgramme(proposal=proposal, step=steps[0])
+    if len(steps) == 1 and isinstance(steps[0], Question):
+        return QuestionProgramme(proposal=proposal, step=steps[0])
     gradients = [step for step in steps if isinstance(step, ChurnGradientStep)]
     first = gradients[0] if gradients else None
     in_order = list(steps[:-1]) == gradients and isinstance(steps[-1], ChurnEvaluationStep)
@@ -150,22 +151,10 @@ def programme_for(proposal: RunProposal) -> Programme:
         )
         return ChurnProgramme(proposal=proposal, descent=descent, state=descent.start(first.weights))
     raise ProgrammeUnknownError(
-        "The proposal's steps are neither popularity statistics nor churn training with an evaluation at its end.",
+        "The proposal's steps are no question, no popularity statistics, and no churn training with an evaluation"
+        " at its end.",
         "See examples/complete_journey/proposals for both.",
     )
-
-
-def interval(value: float, standard_deviation: float) -> dict[str, float | None]:
-    """A released value with its 95 % interval; none where it cannot be told."""
-    return {
-        "value": _finite(value),
-        "low": _finite(value - NORMAL_95 * standard_deviation),
-        "high": _finite(value + NORMAL_95 * standard_deviation),
-    }
-
-
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None
 
 
 def _present(value: _Value | None) -> _Value:

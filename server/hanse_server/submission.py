@@ -38,8 +38,17 @@ def propose(home: LeagueHome, draft: Path) -> RunProposal:
         catalogue=load_catalogue(home.root / league.catalogue),
         now=datetime.now(tz=UTC),
     )
-    RunFolder(home, proposal.run).create(proposal.sign(home.key()))
+    begin(home, proposal)
     return proposal
+
+
+def begin(home: LeagueHome, proposal: RunProposal) -> None:
+    """Sign a proposal and lay the run's folder out.
+
+    Raises:
+        HanseError: If the key cannot be read, or the folder not written.
+    """
+    RunFolder(home, proposal.run).create(proposal.sign(home.key()))
 
 
 def submit(home: LeagueHome, *, run: str) -> None:

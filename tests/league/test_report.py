@@ -12,9 +12,7 @@ import pytest
 from rich.console import Console
 
 from hanse_demo.report.closing_table import closing_table
-from hanse_demo.report.markup import element, listed, together
 from hanse_demo.report.numbers import (
-    decimal,
     duration,
     epsilon,
     estimate_text,
@@ -26,9 +24,11 @@ from hanse_demo.report.numbers import (
 )
 from hanse_demo.report.page import render_report
 from hanse_demo.report.style import STYLE
-from hanse_demo.report.svg import scale_over
 from hanse_demo.report.words import Verdict, explore_sentences, stretches, verdict, who_gains
 from hanse_demo.summary import Estimate, Interval, Summary
+from hanse_server.pictures.decimals import decimal
+from hanse_server.pictures.markup import element, listed, together
+from hanse_server.pictures.svg import scale_over
 
 VOID_ELEMENTS = {"meta"}
 INLINE_ELEMENTS = {"small", "span", "strong", "a", "code"}

@@ -135,6 +135,15 @@ class ProductColumns(_Part):
     """The shared public catalogue's code for it, such as a GTIN."""
 
 
+class StoreColumns(_Part):
+    """Where the list of stores says what."""
+
+    store: Column
+    """The partner's own store code, as in the sales or receipts."""
+    group: Column
+    """The league's name for the kind of store that it is."""
+
+
 class Sales(Source):
     """The purchase lines."""
 
@@ -151,6 +160,12 @@ class Products(Source):
     """The partner's own item master."""
 
     columns: ProductColumns
+
+
+class Stores(Source):
+    """Which group each store belongs to; without it the partner answers no question by store group."""
+
+    columns: StoreColumns
 
 
 class Limits(_Part):
@@ -189,6 +204,7 @@ class Contract(_Part):
     sales: Sales
     receipts: Receipts | None = None
     products: Products
+    stores: Stores | None = None
     limits: Limits
 
     @model_validator(mode="after")
@@ -242,7 +258,7 @@ def load_contract(path: Path) -> Contract:
 def _columns_to_choose(fields: dict[str, Any], path: Path) -> str:
     """The columns of each source that can be read even though the contract is faulty."""
     hints = []
-    for name in ("sales", "receipts", "products"):
+    for name in ("sales", "receipts", "products", "stores"):
         try:
             source = Source.model_validate(
                 {key: value for key, value in fields[name].items() if key in Source.model_fields}

@@ -92,7 +92,7 @@ def _without_lines(contract: Contract, findings: list[Finding]) -> Examination:
 
 
 def _line_findings(lines: ir.Table, contract: Contract, today: date) -> tuple[dict[str, Any], list[Finding]]:
-    rules = line_rules(lines, contract.limits, today)
+    rules = line_rules(lines, contract, today)
     counts = rows_of(
         lines.agg(
             lines=lines.count(),

@@ -7,6 +7,8 @@
   lines, whatever the catalogue knows of them;
 - ``purchase(customer, basket, day, store, item, quantity, value, discount)``: one row per receipt and
   catalogue item, sensitive items left out;
+- ``item(item, category)``: the catalogue's items that are not sensitive, each with its category;
+- ``store(store, store_group)``: the stores whose group the contract names;
 - ``origin``: one row that says where it comes from.
 
 Receipt numbers, times of day, product codes and raw customer identifiers stay behind.
@@ -15,7 +17,7 @@ Receipt numbers, times of day, product codes and raw customer identifiers stay b
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
@@ -36,7 +38,7 @@ from hanse_client.data.reader import open_engine
 from hanse_models.catalogue import Catalogue
 
 DATABASE_NAME = "purchases.duckdb"
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 _VAULT = "vault"
 _BASKET_KEY = ["customer", "store", "day", "receipt"]
 
@@ -91,7 +93,8 @@ def ingest(contract: Contract, catalogue: Catalogue, key: PseudonymKey, *, vault
             )
         pseudonyms = _pseudonyms(lines, key)
         with _replacing(vault / DATABASE_NAME) as place:
-            return _write(engine, lines, pseudonyms, place, examination, _origin(contract, catalogue, key))
+            public = {"origin": _origin(contract, catalogue, key), "item": _items(catalogue)}
+            return _write(engine, lines, pseudonyms, place, examination, public)
 
 
 def _pseudonyms(lines: ir.Table, key: PseudonymKey) -> ir.Table:
@@ -112,13 +115,23 @@ def _origin(contract: Contract, catalogue: Catalogue, key: PseudonymKey) -> pa.T
     )
 
 
+def _items(catalogue: Catalogue) -> pa.Table:
+    usable = [(place, item.category) for place, item in enumerate(catalogue.items) if not item.sensitive]
+    return pa.table(
+        {
+            "item": pa.array([place for place, _ in usable], pa.int32()),
+            "category": pa.array([category for _, category in usable], pa.string()),
+        }
+    )
+
+
 def _write(
     engine: Backend,
     lines: ir.Table,
     pseudonyms: ir.Table,
     place: Path,
     examination: Examination,
-    origin: pa.Table,
+    public: Mapping[str, pa.Table],
 ) -> IngestReport:
     # Raw identifiers stay in the engine's memory: only finished tables go into the attached file.
     known = lines.filter(lines.customer.notnull()).mutate(day=lines.time.date())
@@ -127,7 +140,7 @@ def _write(
     baskets = engine.create_table("baskets", baskets.join(pseudonyms, "customer"), temp=True)
     of_league = known.filter(known.item.notnull(), ~known.sensitive)
     purchases = (
-        of_league.drop("sensitive")
+        of_league.drop("sensitive", "store_group")
         .join(baskets.select(*_BASKET_KEY, "basket", "pseudonym"), _BASKET_KEY)
         .group_by("pseudonym", "basket", "day", "store", "item")
         .agg(
@@ -148,7 +161,8 @@ def _write(
             ),
         ),
         ("purchase", purchases),
-        ("origin", ibis.memtable(origin)),
+        ("store", known.filter(known.store_group.notnull()).select("store", "store_group").distinct()),
+        *((name, ibis.memtable(table)) for name, table in public.items()),
     ):
         engine.create_table(name, table, database=(_VAULT, "main"))
     bought = engine.table("purchase", database=(_VAULT, "main")).item.nunique()

@@ -21,7 +21,10 @@ from numpy.typing import NDArray
 
 from hanse_client.data.errors import DataUnreadableError, reading
 from hanse_client.data.ingest import SCHEMA_VERSION
+from hanse_client.data.question_rows import amounts_of, grouped, source_of
 from hanse_models.purchases import BasketWeeks, Breadth, ItemWeeks, PurchaseHistory
+from hanse_models.questions import CustomerAmounts
+from hanse_privacy.protocol.question_steps import Grouping, Question
 from hanse_privacy.validation import require
 
 _EPOCH = date(1970, 1, 1)
@@ -149,6 +152,35 @@ class VaultData:
                 counts[column] = np.zeros(len(cohort), dtype=np.int32)
                 counts[column][_array(found, "number")] = _array(found, "distinct")
         return Breadth(stores=counts["store"], items=counts["item"])
+
+    def amounts(self, cohort: Sequence[str], question: Question) -> CustomerAmounts:
+        """Add up what each cohort member did in each of a question's groups, in its weeks.
+
+        Raises:
+            InvalidValueError: If a pseudonym occurs twice.
+            DataUnreadableError: If the database cannot be read.
+        """
+        with self._open() as engine:
+            rows = self._with_week(engine.table(source_of(question)).join(_members(cohort), "customer"))
+            rows = grouped(rows, question, items=engine.table("item"), stores=engine.table("store"))
+            found = amounts_of(rows, question.measure).to_pyarrow()
+            return CustomerAmounts(
+                customers=len(cohort),
+                groups=len(question.group_names),
+                customer=_array(found, "number").astype(np.int32),
+                group=_array(found, "place").astype(np.int32),
+                amount=_array(found, "amount").astype(np.float64),
+            )
+
+    def groups(self, by: Grouping) -> frozenset[str]:
+        """Every category, or every store group, that the vault knows; weeks need no list.
+
+        Raises:
+            DataUnreadableError: If the database cannot be read.
+        """
+        table, column = ("item", "category") if by is Grouping.CATEGORY else ("store", "store_group")
+        with self._open() as engine:
+            return frozenset(engine.table(table).select(column).distinct().to_pyarrow()[column].to_pylist())
 
     def _with_week(self, table: ir.Table) -> ir.Table:
         days = table.day.epoch_days() - (self.anchor - _EPOCH).days

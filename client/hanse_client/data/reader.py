@@ -77,12 +77,13 @@ class Export:
     sales: SourceTable
     receipts: SourceTable | None
     products: SourceTable
+    stores: SourceTable | None
 
     @property
     def sources(self) -> dict[str, SourceTable]:
         """The sources by their name in the contract."""
-        optional = {} if self.receipts is None else {"receipts": self.receipts}
-        return {"sales": self.sales, **optional, "products": self.products}
+        named = {"sales": self.sales, "receipts": self.receipts, "products": self.products, "stores": self.stores}
+        return {name: source for name, source in named.items() if source is not None}
 
 
 @contextmanager
@@ -114,11 +115,12 @@ def read_export(engine: Backend, contract: Contract) -> Export:
     Raises:
         DataUnreadableError: If a file cannot be read.
     """
-    receipts = contract.receipts
+    receipts, stores = contract.receipts, contract.stores
     return Export(
         sales=_read(engine, contract.folder, contract.sales, terms(contract.sales.columns)),
         receipts=None if receipts is None else _read(engine, contract.folder, receipts, terms(receipts.columns)),
         products=_read(engine, contract.folder, contract.products, terms(contract.products.columns)),
+        stores=None if stores is None else _read(engine, contract.folder, stores, terms(stores.columns)),
     )
 
 
@@ -193,7 +195,8 @@ def join_lines(engine: Backend, export: Export, catalogue: Catalogue) -> ir.Tabl
     """Join lines with receipts, item master and catalogue, once, into a table of the engine's memory.
 
     Columns: customer, time, store, receipt, product, quantity, value, discount (0 where none),
-    ``receipt_found``, ``product_found``, ``item`` (null outside the catalogue), ``sensitive``, FILE.
+    ``receipt_found``, ``product_found``, ``item`` (null outside the catalogue), ``sensitive``, ``store_group``
+    (null where none is known), FILE.
     The raw customer identifier lives in this table only, and goes with the engine.
 
     Raises:
@@ -221,6 +224,13 @@ def join_lines(engine: Backend, export: Export, catalogue: Catalogue) -> ir.Tabl
         product_found=lines.product_found.fill_null(False),  # noqa: FBT003 - as above
         sensitive=lines.sensitive.fill_null(False),  # noqa: FBT003 - as above
     )
+    if export.stores is None:
+        lines = lines.mutate(store_group=ibis.null("string"))
+    else:
+        # One row per store: a store listed twice is the doctor's finding, not more lines.
+        per_store = export.stores.parsed.rename(store_group="group")
+        per_store = per_store.group_by("store").agg(store_group=per_store.store_group.min())
+        lines = lines.left_join(per_store, "store").drop("store_right")
     with reading("The export"):
         return engine.create_table("lines", lines, temp=True)
 

@@ -5,7 +5,7 @@ from datetime import date, datetime, time, timedelta
 
 import ibis.expr.types as ir
 
-from hanse_client.data.contract import Limits
+from hanse_client.data.contract import Contract, Limits
 from hanse_client.data.findings import FindingCode, Severity
 
 
@@ -24,9 +24,21 @@ class LineRule:
     """Up to this share of all lines, breaking the rule is a warning."""
 
 
-def line_rules(lines: ir.Table, limits: Limits, today: date) -> list[LineRule]:
+def line_rules(lines: ir.Table, contract: Contract, today: date) -> list[LineRule]:
     """Every rule that a single line can break, as conditions on the joined lines."""
-    return [*_amount_rules(lines, limits), *_date_rules(lines, limits, today), *_reference_rules(lines, limits)]
+    limits = contract.limits
+    rules = [*_amount_rules(lines, limits), *_date_rules(lines, limits, today), *_reference_rules(lines, limits)]
+    if contract.stores is not None:
+        rules.append(
+            LineRule(
+                code=FindingCode.STORE_WITHOUT_GROUP,
+                broken=lines.store.notnull() & lines.store_group.isnull(),
+                what="are of a store in no group; questions by store group do not count them.",
+                mend="Add the store to the list of stores, with its group.",
+                severity=Severity.WARNING,
+            )
+        )
+    return rules
 
 
 def _amount_rules(lines: ir.Table, limits: Limits) -> list[LineRule]:

@@ -52,7 +52,7 @@ def _unreadable(name: str, source: SourceTable, folder: Path) -> list[Finding]:
         if term in _MAY_BE_EMPTY:
             bad[term] &= source.raw[column.column].cast("string").strip().nullif("").notnull()
     counts = rows_of(source.raw.agg(**{term: unread.sum().fill_null(0) for term, unread in bad.items()}))[0]
-    label = "product" if "product" in source.columns else "receipt"
+    label = next(term for term in ("product", "receipt", "store") if term in source.columns)
     findings = []
     for term, count in counts.items():
         if count == 0:
@@ -81,7 +81,7 @@ def _unreadable(name: str, source: SourceTable, folder: Path) -> list[Finding]:
 
 
 def repeated_keys(export: Export, folder: Path) -> list[Finding]:
-    """Receipts listed twice, and product codes that stand for two articles."""
+    """Receipts listed twice, product codes that stand for two articles, and stores that are in two groups."""
     findings = []
     if export.receipts is not None:
         repeated = export.receipts.parsed.group_by("receipt").agg(
@@ -106,6 +106,16 @@ def repeated_keys(export: Export, folder: Path) -> list[Finding]:
         "Keep one article code per product code.",
         folder,
     )
+    if export.stores is not None:
+        groups = export.stores.parsed.rename(store_group="group")
+        apart = groups.group_by("store").agg(n=groups.store_group.nunique(), file=groups[FILE].min())
+        findings += _key_finding(
+            apart.filter(apart.n > 1, apart.store.notnull()),
+            FindingCode.DUPLICATE_STORE,
+            "stores are listed in more than one group.",
+            "Keep one group per store.",
+            folder,
+        )
     return findings
 
 

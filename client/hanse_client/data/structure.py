@@ -20,6 +20,8 @@ def structural_findings(contract: Contract) -> list[Finding]:
     ]
     if contract.receipts is not None:
         sources.insert(1, ("receipts", contract.receipts, terms(contract.receipts.columns)))
+    if contract.stores is not None:
+        sources.append(("stores", contract.stores, terms(contract.stores.columns)))
     findings = []
     for name, source, columns in sources:
         findings += _source_findings(name, source, columns, contract.folder)

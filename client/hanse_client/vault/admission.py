@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import Protocol
 
 from hanse_client.vault.policy import Policy, require_allowed
+from hanse_client.vault.question_rule import require_groups_known
 from hanse_client.vault.roster_rule import require_roster_apart
 from hanse_client.vault.run_register import Admission, RegisteredRun, RunRegister
 from hanse_consent.errors import ConsentRefusedError
@@ -18,6 +19,7 @@ from hanse_privacy.protocol.approval import ApprovalRequest, RunApproval, Signed
 from hanse_privacy.protocol.ledger_statement import open_statement
 from hanse_privacy.protocol.letters import AdmitParameters, Instruction
 from hanse_privacy.protocol.proposal import RunProposal
+from hanse_privacy.protocol.question_steps import Grouping
 
 _AWAITING = "RUN_NOT_APPROVED"
 _NOT_APPROVED: Mapping[str, str] = MappingProxyType(
@@ -66,6 +68,7 @@ class Admissions:
         register: RunRegister,
         approvals: ApprovalSource,
         catalogue_digest: Callable[[], str],
+        known_groups: Callable[[Grouping], frozenset[str]],
         clock: Callable[[], datetime],
     ) -> None:
         self._policy = policy
@@ -73,6 +76,7 @@ class Admissions:
         self._register = register
         self._approvals = approvals
         self._catalogue_digest = catalogue_digest
+        self._known_groups = known_groups
         self._clock = clock
         self._proposals: dict[str, RunProposal] = {}
 
@@ -94,7 +98,7 @@ class Admissions:
             )
         self._require_not_expired(proposal)
         require_allowed(self._policy, proposal)
-        self._require_same_catalogue(proposal)
+        self._require_fits_data(proposal)
         self._require_roster_apart(proposal)
         known = self._register.find(proposal.run)
         if known is None:
@@ -155,7 +159,7 @@ class Admissions:
         require_allowed(self._policy, proposal)
         self._require_not_expired(proposal)
         # The export may have been read anew, with another catalogue.
-        self._require_same_catalogue(proposal)
+        self._require_fits_data(proposal)
         self._require_approved(proposal)
         # Another run may have been answered since.
         self._require_roster_apart(proposal)
@@ -225,10 +229,11 @@ class Admissions:
         if self._clock() >= proposal.expires_at:
             raise RefusedError("PROPOSAL_EXPIRED", f"The proposal of run {proposal.run} has expired.", "Propose anew.")
 
-    def _require_same_catalogue(self, proposal: RunProposal) -> None:
+    def _require_fits_data(self, proposal: RunProposal) -> None:
         if proposal.catalogue != self._catalogue_digest():
             raise RefusedError(
                 "CATALOGUE_DIFFERS",
                 f"{self._policy.node.partner} read its export with another version of the league's catalogue.",
                 "Bring the same catalogue folder to both, and restart the vault.",
             )
+        require_groups_known(proposal, partner=self._policy.node.partner, known=self._known_groups)

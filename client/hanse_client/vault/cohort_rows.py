@@ -4,7 +4,9 @@ from collections.abc import Sequence
 
 from hanse_client.vault.operations import CohortData
 from hanse_models.purchases import BasketWeeks, Breadth, PurchaseHistory
+from hanse_models.questions import CustomerAmounts
 from hanse_privacy.protocol.cohort import CohortExceededError
+from hanse_privacy.protocol.question_steps import Question
 
 
 class CohortRows:
@@ -33,6 +35,10 @@ class CohortRows:
     def breadth(self, cohort: Sequence[str], *, last_week: int) -> Breadth:
         """Distinct stores and items per customer up to ``last_week``."""
         return self._data.breadth(self._within(cohort), last_week=last_week)
+
+    def amounts(self, cohort: Sequence[str], question: Question) -> CustomerAmounts:
+        """What each customer did in each of a question's groups, in its weeks."""
+        return self._data.amounts(self._within(cohort), question)
 
     def _within(self, cohort: Sequence[str]) -> Sequence[str]:
         if not self._cohort.issuperset(cohort):

@@ -12,13 +12,16 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from hanse_client.vault.question_batches import Amounts, question_batches
 from hanse_models.auc import score_histograms
 from hanse_models.churn import WEIGHTS, churn_features, churn_labels, customer_gradients, eligible, score
 from hanse_models.popularity import breadth_vectors, rate_vectors
 from hanse_models.purchases import BasketWeeks, Breadth, PurchaseHistory
 from hanse_privacy.errors import HanseError
 from hanse_privacy.protocol.letters import LetterMalformedError, NoParameters, WeightsParameters, decode
-from hanse_privacy.protocol.steps import ChurnGradientStep, PopularityStep, Step
+from hanse_privacy.protocol.proposal import Step
+from hanse_privacy.protocol.question_steps import Question
+from hanse_privacy.protocol.steps import ChurnGradientStep, PopularityStep
 
 Batch = Mapping[str, NDArray[np.float64]]
 _BATCH_CUSTOMERS = 256
@@ -32,7 +35,7 @@ class UnknownOperationError(HanseError):
     code = "UNKNOWN_OPERATION"
 
 
-class CohortData(Protocol):
+class CohortData(Amounts, Protocol):
     """What operations may read: the rows of one cohort, customers numbered as in the cohort."""
 
     def history(self, cohort: Sequence[str], *, last_week: int) -> PurchaseHistory:
@@ -71,7 +74,7 @@ def parse_work(
             f"This round is for {step.operation}, version {step.version}; {operation!r}, version {version}, was asked.",
             "A run does what its proposal says, in that order.",
         )
-    if isinstance(step, PopularityStep):
+    if isinstance(step, PopularityStep | Question):
         decode(parameters, NoParameters)
         return Work(step=step, weights=None)
     if step.weights != WEIGHTS:
@@ -97,6 +100,9 @@ def customer_batches(work: Work, *, data: CohortData, cohort: Sequence[str]) -> 
     step = work.step
     if isinstance(step, PopularityStep):
         yield from _popularity(step, data=data, cohort=cohort)
+        return
+    if isinstance(step, Question):
+        yield from question_batches(step, data=data, cohort=cohort)
         return
     if work.weights is None:
         raise LetterMalformedError("The round has no weights.", "Send the model's weights with it.")

@@ -6,6 +6,7 @@ from datetime import date
 from pathlib import Path
 
 from hanse_client.data.queries import VaultData
+from hanse_privacy.protocol.question_steps import Grouping
 
 _ANY_WEEK_ONE = date(1970, 1, 1)
 """Who is a customer does not depend on how weeks are numbered."""
@@ -24,6 +25,10 @@ class PurchaseStore:
     def catalogue_digest(self) -> str:
         """Digest of the catalogue that the export was read with."""
         return self._data(_ANY_WEEK_ONE).origin().catalogue_digest
+
+    def groups(self, by: Grouping) -> frozenset[str]:
+        """The categories or store groups that rows here can be in."""
+        return self._data(_ANY_WEEK_ONE).groups(by)
 
     def in_weeks_from(self, week_one: date) -> VaultData:
         """The rows with weeks numbered from the league's first day."""

@@ -9,8 +9,7 @@ from collections.abc import Iterable
 
 from hanse_client.vault.policy import LimitSection
 from hanse_privacy.errors import HanseError
-from hanse_privacy.protocol.proposal import RunProposal
-from hanse_privacy.protocol.steps import Step
+from hanse_privacy.protocol.proposal import RunProposal, Step
 
 
 class RosterTooCloseError(HanseError):

@@ -12,8 +12,7 @@ from hanse_client.vault.policy import Policy
 from hanse_client.vault.run_register import RunRegister
 from hanse_privacy.protocol.cohort import Cohort
 from hanse_privacy.protocol.manifest import CohortReceipt, CohortReport, CohortRequest
-from hanse_privacy.protocol.proposal import RunProposal
-from hanse_privacy.protocol.steps import Step
+from hanse_privacy.protocol.proposal import RunProposal, Step
 
 
 class ConsentSource(ApprovalSource, Protocol):

@@ -21,6 +21,7 @@ from hanse_privacy.aggregation.ring import require_sum_fits
 from hanse_privacy.ledger import PrivacyLedger
 from hanse_privacy.protocol.letters import Instruction
 from hanse_privacy.protocol.proposal import RunProposal
+from hanse_privacy.protocol.question_steps import Grouping
 from hanse_privacy.randomness import RandomSource
 from hanse_privacy.release import ReleaseLayout, add_noise, sum_customers
 
@@ -35,6 +36,9 @@ class PartnerData(Protocol):
 
     def catalogue_digest(self) -> str:
         """Digest of the league's catalogue that the export was read with."""
+
+    def groups(self, by: Grouping) -> frozenset[str]:
+        """The categories or store groups that rows here can be in."""
 
     def in_weeks_from(self, week_one: date) -> CohortData:
         """The rows with weeks numbered from the league's first day."""

@@ -87,6 +87,7 @@ class Vault:
             register=parts.register,
             approvals=parts.consent,
             catalogue_digest=parts.data.catalogue_digest,
+            known_groups=parts.data.groups,
             clock=parts.clock,
         )
         self._sums = MaskedSums(partner=self._partner, key=parts.key, register=parts.sums, clock=parts.clock)

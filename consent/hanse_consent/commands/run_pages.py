@@ -23,8 +23,8 @@ from hanse_consent.runs.events import (
     RunEvent,
 )
 from hanse_consent.runs.standing import Ending, Finding, RunOutcome, RunStanding
-from hanse_privacy.protocol.proposal import RunProposal
-from hanse_privacy.protocol.steps import Block, Step
+from hanse_privacy.protocol.proposal import RunProposal, Step
+from hanse_privacy.protocol.steps import Block
 from hanse_privacy.terminal import plain
 
 _NOTHING = "–"

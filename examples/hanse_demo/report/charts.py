@@ -5,21 +5,23 @@ import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from hanse_demo.report.markup import Markup, together
 from hanse_demo.report.numbers import (
     LOST_IN_NOISE,
     NONE,
     NORMAL_95,
     NOT_EVALUATED,
     count,
-    decimal,
     epsilon,
     percent,
     signed,
     whole_percent,
     why_missing,
 )
-from hanse_demo.report.svg import (
+from hanse_demo.report.words import Stretch, Verdict, verdict
+from hanse_demo.summary import Estimate, Interval, ReleasedItem
+from hanse_server.pictures.decimals import decimal
+from hanse_server.pictures.markup import Markup, together
+from hanse_server.pictures.svg import (
     Marker,
     Scale,
     label,
@@ -31,8 +33,6 @@ from hanse_demo.report.svg import (
     vertical_grid,
     whisker,
 )
-from hanse_demo.report.words import Stretch, Verdict, verdict
-from hanse_demo.summary import Estimate, Interval, ReleasedItem
 
 _WIDTH = 350
 _NARROW = 310

@@ -1,7 +1,8 @@
 """Numbers as people read them: few digits, a true minus sign, a dash and a reason where there is none."""
 
-from hanse_demo.report.markup import Markup, element, together
 from hanse_demo.summary import Estimate, Interval
+from hanse_server.pictures.decimals import MINUS, decimal
+from hanse_server.pictures.markup import Markup, element, together
 
 NORMAL_95 = 1.96
 """Standard errors on either side of an estimate that a 95 % interval spans."""
@@ -11,13 +12,12 @@ NOBODY = "no customer could be evaluated"
 NOT_COMPUTED = "could not be computed"
 NOT_EVALUATED = "not evaluated here"
 
-_MINUS = "\N{MINUS SIGN}"
 _SPACE = "\N{NO-BREAK SPACE}"
 
 
 def count(value: int) -> str:
     """Return a whole number with thousands marked."""
-    return f"{value:,}".replace("-", _MINUS)
+    return f"{value:,}".replace("-", MINUS)
 
 
 def counted(value: int, one: str, many: str) -> str:
@@ -25,18 +25,10 @@ def counted(value: int, one: str, many: str) -> str:
     return f"{count(value)}{_SPACE}{one if value == 1 else many}"
 
 
-def decimal(value: float, places: int = 3) -> str:
-    """Return a number with a fixed number of places; nothing is ever minus zero."""
-    text = f"{value:,.{places}f}"
-    if text.startswith("-") and not text.strip("-0.,"):
-        text = text[1:]
-    return text.replace("-", _MINUS)
-
-
 def signed(value: float, places: int = 4) -> str:
     """Return a difference with its sign."""
     text = decimal(value, places)
-    return text if text.startswith(_MINUS) or not text.strip("0.,") else f"+{text}"
+    return text if text.startswith(MINUS) or not text.strip("0.,") else f"+{text}"
 
 
 def percent(share: float) -> str:

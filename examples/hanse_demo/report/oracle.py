@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 from hanse_demo.report.charts import ComparedRow, comparison_chart, comparison_scale, gain_chart, gain_scale
 from hanse_demo.report.consent import consent_section, households_section
-from hanse_demo.report.markup import Markup, Table, element, note, paragraph, together
 from hanse_demo.report.numbers import (
     NOT_EVALUATED,
     count,
@@ -13,7 +12,6 @@ from hanse_demo.report.numbers import (
     gain_text,
     missing,
 )
-from hanse_demo.report.svg import Marker, Scale, swatch
 from hanse_demo.report.words import (
     EXPLORE_GAIN,
     GAINS,
@@ -29,6 +27,8 @@ from hanse_demo.report.words import (
     verdict,
 )
 from hanse_demo.summary import ChurnRow, Estimate, PartnerTruth, RecommenderRow, Summary
+from hanse_server.pictures.markup import Markup, Table, element, note, paragraph, together
+from hanse_server.pictures.svg import Marker, Scale, swatch
 
 OWN = "own data, consented"
 OWN_ALL = "own data, all customers"

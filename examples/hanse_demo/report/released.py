@@ -3,10 +3,8 @@
 import math
 
 from hanse_demo.report.charts import item_chart
-from hanse_demo.report.markup import Markup, Table, element, facts, listed, note, paragraph, together
 from hanse_demo.report.numbers import (
     counted,
-    decimal,
     duration,
     epsilon,
     epsilon_is,
@@ -18,6 +16,9 @@ from hanse_demo.report.numbers import (
 )
 from hanse_demo.report.words import is_within
 from hanse_demo.summary import Released, ReleasedRun
+from hanse_server.pictures.decimals import decimal
+from hanse_server.pictures.markup import Markup, Table, element, facts, listed, note, paragraph, together
+from hanse_server.questions.picture import answer_chart
 
 
 def released_block(released: Released) -> Markup:
@@ -49,7 +50,8 @@ def _not_yet(lines: tuple[str, ...]) -> Markup:
 def _run(index: int, run: ReleasedRun) -> Markup:
     heading = f"run-{index}"
     told, ledger = facts(_facts(run)), _ledger(run)
-    parts = (element("div", {}, told, ledger), _items(index, run)) if run.popular_items else (told, ledger)
+    picture = _picture(index, run)
+    parts = (told, ledger) if picture is None else (element("div", {}, told, ledger), picture)
     return element(
         "article",
         {"class": "card", "aria-labelledby": heading},
@@ -69,8 +71,8 @@ def _facts(run: ReleasedRun) -> tuple[tuple[str, Markup], ...]:
         ("δ", together(one_in(run.delta))),
         ("Spent on metrics", together(f"{percent(run.metrics_share)} of the privacy loss (ρ)")),
         ("Rounds", together(f"{counted(run.rounds, 'round', 'rounds')} in {duration(run.seconds)}")),
-        ("Customers", interval_count(run.customers)),
-        ("AUC", auc),
+        ("Customers", missing("not counted by this run") if run.customers is None else interval_count(run.customers)),
+        *(() if run.answer is not None else (("AUC", auc),)),
     )
 
 
@@ -98,6 +100,16 @@ def _ledger_row(run: ReleasedRun, partner: str) -> tuple[str, ...]:
         return (partner, stated, decimal(recorded), element("span", {"class": "fine"}, "✓ within"))
     # More places, lest an excess be rounded away.
     return (partner, stated, decimal(recorded, 6), element("strong", {"class": "alarm"}, "✗ above what was stated"))
+
+
+def _picture(index: int, run: ReleasedRun) -> Markup | None:
+    if run.popular_items:
+        return _items(index, run)
+    if run.answer is not None:
+        caption = element("figcaption", {}, "Dot: the released sum; line: 95 % interval of its noise.")
+        chart = answer_chart(f"answer-{index}", f"Answer of “{run.title}”", run.answer)
+        return element("figure", {"class": "answer-chart"}, caption, chart)
+    return None
 
 
 def _items(index: int, run: ReleasedRun) -> Markup:

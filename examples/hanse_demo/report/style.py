@@ -1,6 +1,6 @@
 """The page's style sheet: system fonts, two colour schemes, phone, paper; nothing is fetched."""
 
-from hanse_demo.report.markup import Markup
+from hanse_server.pictures.markup import Markup
 
 STYLE = Markup(
     """
@@ -113,6 +113,7 @@ th small, td .error { display: inline-block; }
 figure { margin: 0; }
 figcaption { margin-bottom: .5rem; }
 svg { display: block; width: 100%; max-width: 27rem; height: auto; }
+.answer-chart svg { max-width: 35rem; }
 svg text { font-size: 12.5px; fill: var(--ink); font-family: inherit; font-variant-numeric: tabular-nums; }
 svg .tick { fill: var(--quiet); font-size: 11.5px; }
 svg .value { font-size: 12px; }

@@ -5,8 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from hanse_demo.report.markup import listed
-from hanse_demo.report.numbers import NORMAL_95, counted, decimal, duration, epsilon, epsilon_is, signed
+from hanse_demo.report.numbers import NORMAL_95, counted, duration, epsilon, epsilon_is, signed
 from hanse_demo.summary import (
     ChurnRow,
     Estimate,
@@ -16,6 +15,8 @@ from hanse_demo.summary import (
     ReleasedRun,
     Summary,
 )
+from hanse_server.pictures.decimals import decimal
+from hanse_server.pictures.markup import listed
 
 _FLOAT_SLACK = 1e-9
 

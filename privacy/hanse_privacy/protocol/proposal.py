@@ -5,7 +5,7 @@ bears on privacy can be changed by a later message.
 """
 
 from datetime import date, datetime
-from typing import ClassVar, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
@@ -17,10 +17,22 @@ from hanse_privacy.errors import InvalidValueError
 from hanse_privacy.guarantee import Guarantee
 from hanse_privacy.identity import PublicKey
 from hanse_privacy.protocol.documents import Document
-from hanse_privacy.protocol.steps import MAXIMUM_ROUNDS, Part, Step
+from hanse_privacy.protocol.question_steps import CountQuestion, HistogramQuestion, QuantileQuestion
+from hanse_privacy.protocol.steps import (
+    MAXIMUM_ROUNDS,
+    ChurnEvaluationStep,
+    ChurnGradientStep,
+    Part,
+    PopularityStep,
+)
 from hanse_privacy.protocol.vocabulary import CountryCode, PartyName, RunId
 from hanse_privacy.release import ReleaseLayout
 from hanse_privacy.units import PrivacyBudget, PrivacyUnit
+
+Step = Annotated[
+    PopularityStep | ChurnGradientStep | ChurnEvaluationStep | CountQuestion | HistogramQuestion | QuantileQuestion,
+    Field(discriminator="operation"),
+]
 
 
 class RosterEntry(Part):

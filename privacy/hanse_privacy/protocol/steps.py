@@ -4,7 +4,7 @@ A step is part of the signed proposal; its blocks, with the run's grid and h, ar
 a vault.
 """
 
-from typing import Annotated, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -126,6 +126,3 @@ class ChurnEvaluationStep(RunStep):
 def layout_of(name: str, size: int, block: Block) -> BlockLayout:
     """A block of a release."""
     return BlockLayout(name=name, size=size, clip=block.clip, share=block.share)
-
-
-Step = Annotated[PopularityStep | ChurnGradientStep | ChurnEvaluationStep, Field(discriminator="operation")]

@@ -82,7 +82,10 @@ def write_catalogue(folder: Path, items: list[tuple[str, str]], articles: dict[s
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "items.csv").open("w", newline="") as file:
         csv.writer(file).writerows(
-            [["item", "name", "sensitive"], *([place, *item] for place, item in enumerate(items))]
+            [
+                ["item", "name", "category", "sensitive"],
+                *([place, name, "food", sensitive] for place, (name, sensitive) in enumerate(items)),
+            ]
         )
     with (folder / "articles.csv").open("w", newline="") as file:
         csv.writer(file).writerows([["article", "item"], *articles.items()])

@@ -116,6 +116,7 @@ def door(tmp_path: Path) -> Iterator[Door]:
             register=register,
             approvals=officers,
             catalogue_digest=lambda: catalogue.digest,
+            known_groups=lambda _: frozenset(catalogue.categories),
             clock=lambda: now[0],
         )
         yield Door(workshop, policy, officers, register, admissions, now)

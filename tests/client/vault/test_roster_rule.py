@@ -217,6 +217,7 @@ class Door:
             register=self.register,
             approvals=self.officers,
             catalogue_digest=lambda: "ab" * 32,
+            known_groups=lambda _: frozenset(),
             clock=lambda: NOON,
         )
 

@@ -1,12 +1,12 @@
-"""The few shapes that the report's pictures are made of; colours come from the page's style sheet."""
+"""The few shapes that pictures are made of; colours come from a style sheet, the page's or the picture's own."""
 
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from hanse_demo.report.markup import Markup, element
-from hanse_demo.report.numbers import decimal
+from hanse_server.pictures.decimals import decimal
+from hanse_server.pictures.markup import Markup, element
 
 _SLACK = 1e-9
 """Relative room for the last digit of floating-point arithmetic."""

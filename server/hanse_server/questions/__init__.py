@@ -1,0 +1,1 @@
+"""Questions that anyone may ask of the league: terms, predicted error, answer in a table and a picture."""

@@ -1,0 +1,60 @@
+"""An answer as a table for a terminal."""
+
+from rich.table import Table
+
+from hanse_privacy.terminal import plain
+from hanse_server.questions.answer import Answer, Released, Row
+from hanse_server.questions.readable import UNITS, amount
+
+TOO_FEW = "too few to tell"
+
+
+def answer_table(answer: Answer, *, title: str) -> Table:
+    """One line per row of the answer, and below it what was counted beside it."""
+    has_parts = any(row.part for row in answer.rows)
+    table = Table(title=plain(title), title_justify="left", caption_justify="left")
+    table.add_column("all" if answer.by is None else answer.by.value.replace("-", " "))
+    if has_parts:
+        table.add_column("below" if answer.operation == "quantile-question" else answer.measure.value)
+    table.add_column(value_name(answer), justify="right")
+    table.add_column("95 % interval", justify="right")
+    for row in answer.rows:
+        parts = (row.part,) if has_parts else ()
+        table.add_row(plain(row.group), *parts, told(row), interval_of(row.released))
+    table.caption = " ".join(beside(answer))
+    return table
+
+
+def value_name(answer: Answer) -> str:
+    """What the answer's numbers are."""
+    if answer.operation == "quantile-question":
+        return answer.measure.value
+    return "customers" if answer.operation == "histogram-question" else answer.measure.value
+
+
+def told(row: Row) -> str:
+    """A row's value in words."""
+    if row.released.value is None:
+        return TOO_FEW
+    return f"{amount(row.released.value)}{' or more' if row.is_beyond else ''}"
+
+
+def interval_of(released: Released) -> str:
+    """An interval in words."""
+    if released.value is None or released.low is None:
+        return "–"
+    return f"{amount(released.low)} to {'∞' if released.high is None else amount(released.high)}"
+
+
+def beside(answer: Answer) -> tuple[str, ...]:
+    """What was counted beside the answer, and what a number means."""
+    said = []
+    if answer.customers is not None and answer.customers.value is not None:
+        said.append(f"Customers in it: {amount(answer.customers.value)} ({interval_of(answer.customers)}).")
+    if answer.over is not None and answer.over.value is not None and answer.bound is not None:
+        said.append(
+            f"Scaled down to {amount(answer.bound)} {UNITS[answer.measure]}: {amount(answer.over.value)} customers"
+            f" ({interval_of(answer.over)})."
+        )
+    said.append("Intervals are of the noise alone. A small cell is noise, not a secret.")
+    return tuple(said)
