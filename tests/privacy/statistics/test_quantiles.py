@@ -102,6 +102,16 @@ def test_intervals_hold_the_true_quantile_as_often_as_stated(branching: int, hei
     assert error <= rank_standard_deviation(tree, probability, 25.0) * 1.1 + 5000 / tree.leaves
 
 
+def test_a_gap_beside_the_quantile_makes_the_interval_miss_no_more_often() -> None:
+    # Where the counts stand still, pooling moves them: an interval made from the pooled ones misses six times as often.
+    tree, edges = Tree(branching=4, height=4), np.arange(257.0)
+    truth = np.repeat([63.0, 164.0], 1000)
+    below, _, _ = simulated(truth, tree=tree, edges=edges, deviation=25.0, probability=0.499999, seed=1)
+    assert 0.015 <= below <= 0.025 + 0.02
+    _, above, _ = simulated(truth + 0.5, tree=tree, edges=edges, deviation=25.0, probability=0.500001, seed=1)
+    assert 0.015 <= above <= 0.025 + 0.02
+
+
 def test_rank_standard_deviation_is_the_largest_of_all_edges() -> None:
     for tree in (EIGHT, Tree(branching=5, height=2)):
         for probability in (0.05, 0.5, 0.8):
@@ -147,6 +157,19 @@ def test_an_empty_stretch_gives_the_smallest_value() -> None:
     low, high = quantiles(EIGHT, leaves, edges=np.arange(9), probabilities=[0.5, 0.51], node_standard_deviation=0.0)
     assert low.value == 1
     assert high.value == pytest.approx(3.02)
+
+
+def test_noise_below_nobody_and_above_everybody_is_cut_off() -> None:
+    leaves = np.array([-5, 15, 0, 0, 0, 0, 0, -2])
+    (estimate,) = quantiles(EIGHT, leaves, edges=np.arange(9), probabilities=[0.5], node_standard_deviation=0.0)
+    assert estimate.value == pytest.approx(1.5)
+
+
+def test_rounding_alone_tells_no_edge_apart() -> None:
+    assert 0.07 * 100 > 7
+    leaves = np.array([7, 93, 0, 0, 0, 0, 0, 0])
+    (estimate,) = quantiles(EIGHT, leaves, edges=np.arange(9), probabilities=[0.07], node_standard_deviation=0.0)
+    assert (estimate.low, estimate.high) == (0, 2)
 
 
 def test_who_lies_beyond_the_last_edge_is_a_lower_bound() -> None:
