@@ -33,9 +33,10 @@ def packed_size(dimension: int) -> int:
 def pack_symmetric(matrices: NDArray[np.generic]) -> NDArray[np.float64]:
     """Turn symmetric matrices into vectors: the upper triangle row by row, what is off the diagonal times √2.
 
-    Guarantee: a vector's L2 norm is its matrix's Frobenius norm, up to a relative rounding error of 2^-51. So if each
-    customer's matrix has Frobenius norm at most C (for x xᵀ: if x has norm at most √C), adding or removing a customer
-    changes the sum of all vectors by at most that in L2 norm; the release's own clip holds it to the last bit.
+    Guarantee: a vector's L2 norm is its matrix's Frobenius norm, up to a relative rounding error of 2^-51 (norms below
+    10^-300 excepted, where floating point is coarser). So if each customer's matrix has Frobenius norm at most C (for
+    x xᵀ: if x has norm at most √C), adding or removing a customer changes the sum of all vectors by at most that in L2
+    norm; the release's own clip holds it to the last bit.
 
     Args:
         matrices: Numbers[…, d, d], symmetric exactly: (m + mᵀ) / 2 is, and so is x xᵀ. Integers are taken as they are.

@@ -47,7 +47,8 @@ class Tree:
     @property
     def leaves(self) -> int:
         """Bins."""
-        return self.branching**self.height
+        leaves: int = self.branching**self.height
+        return leaves
 
     @property
     def size(self) -> int:
@@ -141,7 +142,8 @@ class Tree:
 
     def _start(self, level: int) -> int:
         """Count the nodes above a level."""
-        return (self.branching**level - 1) // (self.branching - 1)
+        start: int = (self.branching**level - 1) // (self.branching - 1)
+        return start
 
     def _least_squares(self, nodes: NDArray[np.float64]) -> NDArray[np.float64]:
         batch, branching = nodes.shape[:-1], self.branching
@@ -149,14 +151,14 @@ class Tree:
         # Up: the best estimate of each node from what is under it and itself, weighted by inverse variance.
         best, variance = [levels.pop()], 1.0
         while levels:
-            families = best[-1].reshape(*batch, -1, branching)
+            families = best[-1].reshape(*batch, branching ** (len(levels) - 1), branching)
             own = branching * variance / (1 + branching * variance)
             best.append(own * levels.pop() + (1 - own) * families.sum(axis=-1))
             variance = own
         # Down: what a node has more than its children is shared out among them, equally.
         estimate = best.pop()
         while best:
-            families = best.pop().reshape(*batch, -1, branching)
+            families = best.pop().reshape(*batch, estimate.shape[-1], branching)
             missing = (estimate - families.sum(axis=-1)) / branching
-            estimate = (families + missing[..., None]).reshape(*batch, -1)
+            estimate = (families + missing[..., None]).reshape(*batch, estimate.shape[-1] * branching)
         return estimate
