@@ -25,7 +25,8 @@ def require_groups_known(proposal: RunProposal, *, partner: str, known: Callable
     for step in proposal.steps:
         if not isinstance(step, Question) or not step.groups or step.by is None:
             continue
-        unknown = [name for name in step.groups if name not in known(step.by)]
+        known_here = known(step.by)
+        unknown = [name for name in step.groups if name not in known_here]
         if step.by is Grouping.STORE_GROUP and len(unknown) == len(step.groups):
             raise GroupsUnknownError(
                 f"{partner}'s contract puts no store into any of the question's groups.",
