@@ -1,6 +1,8 @@
 """An answer as a table for a terminal."""
 
+from rich.console import Group, RenderableType
 from rich.table import Table
+from rich.text import Text
 
 from hanse_privacy.terminal import plain
 from hanse_server.questions.answer import Answer, Released, Row
@@ -9,10 +11,10 @@ from hanse_server.questions.readable import UNITS, amount
 TOO_FEW = "too few to tell"
 
 
-def answer_table(answer: Answer, *, title: str) -> Table:
+def answer_table(answer: Answer, *, title: str) -> RenderableType:
     """One line per row of the answer, and below it what was counted beside it."""
     has_parts = any(row.part for row in answer.rows)
-    table = Table(title=plain(title), title_justify="left", caption_justify="left")
+    table = Table()
     table.add_column("all" if answer.by is None else answer.by.value.replace("-", " "))
     if has_parts:
         table.add_column("below" if answer.operation == "quantile-question" else answer.measure.value)
@@ -21,8 +23,7 @@ def answer_table(answer: Answer, *, title: str) -> Table:
     for row in answer.rows:
         parts = (row.part,) if has_parts else ()
         table.add_row(plain(row.group), *parts, told(row), interval_of(row.released))
-    table.caption = " ".join(beside(answer))
-    return table
+    return Group(Text(plain(title), style="bold"), table, *(Text(said) for said in beside(answer)))
 
 
 def value_name(answer: Answer) -> str:
