@@ -86,6 +86,15 @@ class MemoryLeague:
         """
         have_approved(self.workshop, self._officers, proposal)
 
+    def submit(self, run: str) -> None:
+        """Drive an approved run through Flower's own ServerApp, to its end.
+
+        Raises:
+            HanseError: As the ServerApp raises it.
+        """
+        os.environ[HOME_VARIABLE] = str(self.workshop.league.root)
+        self.grid.conduct(server_app, run=run)
+
     def conduct(self, proposal: RunProposal) -> dict[str, Any]:
         """Have the run approved and drive it through Flower's own ServerApp; return its result.
 
@@ -93,8 +102,7 @@ class MemoryLeague:
             HanseError: If it was not approved, or as the ServerApp raises it.
         """
         self.approve(proposal)
-        os.environ[HOME_VARIABLE] = str(self.workshop.league.root)
-        self.grid.conduct(server_app, run=proposal.run)
+        self.submit(proposal.run)
         record_outcome(self.workshop.league, proposal=proposal)
         return RunFolder(self.workshop.league, proposal.run).result() or {}
 

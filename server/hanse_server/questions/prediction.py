@@ -30,7 +30,9 @@ class Prediction:
     def in_words(self) -> str:
         """The prediction in two or three sentences."""
         if self.is_rank:
-            told = f"Expect each quantile to be read within ± {amount(self.cell)} customers of its rank (95 %)."
+            told = (
+                f"Expect quantiles to be read within ± {amount(self.cell)} customers of their rank (95 %, on average)."
+            )
         else:
             told = f"Expect ± {amount(self.cell)} {self.unit} in each cell (95 %), however large the cell is."
         if self.beside:

@@ -99,7 +99,7 @@ def test_intervals_hold_the_true_quantile_as_often_as_stated(branching: int, hei
     # 2.5 % at each end, and five standard errors of 1500 draws.
     assert below <= 0.025 + 0.02
     assert above <= 0.025 + 0.02
-    assert error <= rank_standard_deviation(tree, probability, 25.0) * 1.1 + 5000 / tree.leaves
+    assert error <= rank_standard_deviation(tree, probability, 25.0) * 1.35 + 5000 / tree.leaves
 
 
 def test_a_gap_beside_the_quantile_makes_the_interval_miss_no_more_often() -> None:
@@ -112,11 +112,11 @@ def test_a_gap_beside_the_quantile_makes_the_interval_miss_no_more_often() -> No
     assert 0.015 <= above <= 0.025 + 0.02
 
 
-def test_rank_standard_deviation_is_the_largest_of_all_edges() -> None:
+def test_rank_standard_deviation_is_the_root_mean_square_of_all_inner_edges() -> None:
     for tree in (EIGHT, Tree(branching=5, height=2)):
         for probability in (0.05, 0.5, 0.8):
-            each = [tree.variance_of((np.arange(tree.leaves) < edge) - probability) for edge in range(tree.leaves + 1)]
-            expected = 7.0 * math.sqrt(max(each))
+            each = [tree.variance_of((np.arange(tree.leaves) < edge) - probability) for edge in range(1, tree.leaves)]
+            expected = 7.0 * math.sqrt(sum(each) / len(each))
             assert rank_standard_deviation(tree, probability, 7.0) == pytest.approx(expected, rel=1e-9)
 
 

@@ -179,7 +179,7 @@ def test_the_prediction_says_what_a_cell_counts(proposed: Propose) -> None:
     assert "scaled down" in spend
     assert "customers in each cell" in told(HistogramTerms(measure=Measure.SPEND, weeks=WEEKS, edges=(0.0, 1.0)))
     rank = told(QuantileTerms(measure=Measure.SPEND, weeks=WEEKS, probabilities=(0.5,), highest=64.0))
-    assert "customers of its rank" in rank
+    assert "customers of their rank" in rank
 
 
 def test_a_picture_is_whole_and_escapes_what_others_wrote(proposed: Propose) -> None:
