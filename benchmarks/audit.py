@@ -28,6 +28,9 @@ _RELEASES = {
     "popularity operation": 500_000,
     "churn operation": 500_000,
     "evaluation operation": 500_000,
+    "count question": 500_000,
+    "histogram question": 500_000,
+    "quantile question": 500_000,
     "churn rounds": 100_000,
 }
 """With the canary, and as many without: half of them choose the threshold."""

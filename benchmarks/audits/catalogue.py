@@ -18,10 +18,13 @@ from audits.league_sum import CollusiveLeagueSum
 from audits.machinery import MUTANTS, SHIPPED, Machinery
 from audits.vault_games import (
     churn_operation,
+    count_operation,
     count_release,
     evaluation_operation,
+    histogram_operation,
     popularity_operation,
     popularity_release,
+    quantile_operation,
 )
 from hanse_privacy.randomness import RandomSource
 
@@ -91,6 +94,11 @@ def _release(game: SumGame | ChurnGame, *, shipped: Machinery = SHIPPED) -> Audi
     )
 
 
+def _without_clip(mechanism: Audited) -> Audited:
+    """Nobody is longer than the clip of these: without it nothing changes, and there is nothing to notice."""
+    return replace(mechanism, mutants={name: play for name, play in mechanism.mutants.items() if name != "clip off"})
+
+
 def audited() -> dict[str, Audited]:
     """Return every mechanism and training path, by name."""
     return {
@@ -109,5 +117,8 @@ def audited() -> dict[str, Audited]:
         "popularity operation": _release(popularity_operation(noise_multiplier=1.0, honest_shares=2)),
         "churn operation": _release(churn_operation(noise_multiplier=1.0, honest_shares=2)),
         "evaluation operation": _release(evaluation_operation(noise_multiplier=1.0, honest_shares=2)),
+        "count question": _release(count_operation(noise_multiplier=1.0, honest_shares=2)),
+        "histogram question": _without_clip(_release(histogram_operation(noise_multiplier=1.0, honest_shares=2))),
+        "quantile question": _without_clip(_release(quantile_operation(noise_multiplier=1.0, honest_shares=2))),
         "churn rounds": _release(ChurnGame(noise_multiplier=3**0.5, rounds=3, honest_shares=2)),
     }

@@ -1,7 +1,9 @@
 """Games whose vectors come from purchases, by the operations that a vault runs, and one of vectors written by hand."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -11,6 +13,15 @@ from hanse_client.vault.cohort_rows import CohortRows
 from hanse_client.vault.operations import Work, customer_batches
 from hanse_models.churn import WEIGHTS
 from hanse_models.purchases import BasketWeeks, Breadth, ItemWeeks, PurchaseHistory
+from hanse_models.questions import CustomerAmounts
+from hanse_privacy.protocol.question_steps import (
+    CountQuestion,
+    Grouping,
+    HistogramQuestion,
+    Measure,
+    QuantileQuestion,
+    Question,
+)
 from hanse_privacy.protocol.steps import Block, ChurnEvaluationStep, ChurnGradientStep, PopularityStep
 from hanse_privacy.release import BlockLayout, ReleaseLayout
 
@@ -84,6 +95,20 @@ class ShoppersData:
         items = [len(self.shoppers[name].items) if there else 0 for name, there in zip(cohort, came, strict=True)]
         return Breadth(stores=np.array(came, dtype=np.int32), items=np.array(items, dtype=np.int32))
 
+    def amounts(self, cohort: Sequence[str], question: Question) -> CustomerAmounts:
+        """Baskets per week: one for each week with a basket."""
+        weeks = range(question.first_week, question.last_week + 1)
+        rows = [
+            (row, week - question.first_week)
+            for row, name in enumerate(cohort)
+            for week in self.shoppers[name].weeks
+            if week in weeks
+        ]
+        customer, group = np.array(rows, dtype=np.int32).reshape(-1, 2).T
+        return CustomerAmounts(
+            customers=len(cohort), groups=len(weeks), customer=customer, group=group, amount=np.ones(len(rows))
+        )
+
 
 _DATA = ShoppersData(
     shoppers={
@@ -145,6 +170,52 @@ def evaluation_operation(*, noise_multiplier: float, honest_shares: int) -> SumG
     )
     work = Work(step=step, weights=np.zeros(WEIGHTS))
     return _operation(work, noise_multiplier=noise_multiplier, honest_shares=honest_shares)
+
+
+_BASKETS_BY_WEEK: dict[str, Any] = {
+    "purpose": "league-questions",
+    "tier": "basic",
+    "measure": Measure.BASKETS,
+    "by": Grouping.WEEK,
+    "first_week": 1,
+    "last_week": _CUT,
+}
+
+
+def count_operation(*, noise_multiplier: float, honest_shares: int) -> SumGame:
+    """Baskets by week, at a bound that the canary is far above."""
+    step = CountQuestion(
+        **_BASKETS_BY_WEEK,
+        noise_multiplier=noise_multiplier,
+        answer=Block(clip=1.0, share=0.9),
+        customers=Block(clip=1.0, share=0.05, is_metric=True),
+        over=Block(clip=1.0, share=0.05, is_metric=True),
+    )
+    return _operation(Work(step=step, weights=None), noise_multiplier=noise_multiplier, honest_shares=honest_shares)
+
+
+def histogram_operation(*, noise_multiplier: float, honest_shares: int) -> SumGame:
+    """Customers by baskets and week; the canary came in every week, and is as long as anybody can be."""
+    step = HistogramQuestion(
+        **_BASKETS_BY_WEEK,
+        noise_multiplier=noise_multiplier,
+        edges=(0.0, 1.0, 2.0),
+        answer=Block(clip=math.sqrt(_CUT), share=1.0),
+    )
+    return _operation(Work(step=step, weights=None), noise_multiplier=noise_multiplier, honest_shares=honest_shares)
+
+
+def quantile_operation(*, noise_multiplier: float, honest_shares: int) -> SumGame:
+    """Trees of baskets by week; the canary came in every week, and is as long as anybody can be."""
+    step = QuantileQuestion(
+        **_BASKETS_BY_WEEK,
+        noise_multiplier=noise_multiplier,
+        probabilities=(0.5,),
+        highest=4.0,
+        height=1,
+        answer=Block(clip=math.sqrt(2 * _CUT), share=1.0),
+    )
+    return _operation(Work(step=step, weights=None), noise_multiplier=noise_multiplier, honest_shares=honest_shares)
 
 
 def _operation(work: Work, *, noise_multiplier: float, honest_shares: int) -> SumGame:

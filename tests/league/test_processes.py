@@ -64,8 +64,10 @@ def test_the_demo_runs_over_real_flower_processes(tmp_path: Path, league: Memory
     assert (out / "report.html").read_text().startswith("<!doctype html>")
     assert "NOT in force" in done.stdout
     assert processes_of(out) == []
-    popularity, churn = summary.released.runs
-    for run in (popularity, churn):
+    popularity, churn, question = summary.released.runs
+    assert question.answer is not None
+    assert len(question.answer.rows) == 13
+    for run in (popularity, churn, question):
         for partner, epsilon in run.epsilon_recorded.items():
             home = NodeHome(root=out / "partners" / partner)
             book = open_ledger(home, load_policy(home.policy))
@@ -80,7 +82,7 @@ def test_the_demo_runs_over_real_flower_processes(tmp_path: Path, league: Memory
 
     # The same signed letters on both transports, counted where they arrive.
     shutil.copytree(source / "proposals", league.workshop.root / "proposals", dirs_exist_ok=True)
-    for draft, real in (("popularity.toml", popularity.run), ("churn.toml", churn.run)):
+    for draft, real in (("popularity.toml", popularity.run), ("churn.toml", churn.run), ("question.toml", question.run)):
         proposal = league.propose(draft)
         league.conduct(proposal)
         for partner in ("north", "south"):
