@@ -82,7 +82,8 @@ def test_the_demo_runs_over_real_flower_processes(tmp_path: Path, league: Memory
 
     # The same signed letters on both transports, counted where they arrive.
     shutil.copytree(source / "proposals", league.workshop.root / "proposals", dirs_exist_ok=True)
-    for draft, real in (("popularity.toml", popularity.run), ("churn.toml", churn.run), ("question.toml", question.run)):
+    drafts = {"popularity.toml": popularity.run, "churn.toml": churn.run, "question.toml": question.run}
+    for draft, real in drafts.items():
         proposal = league.propose(draft)
         league.conduct(proposal)
         for partner in ("north", "south"):
