@@ -42,6 +42,7 @@ class CustomerAmounts:
         require_at_least(1, groups=self.groups)
         lengths = {len(self.customer), len(self.group), len(self.amount)}
         require(len(lengths) == 1, name="lengths", value=sorted(lengths), bound="one length for all three columns")
+        require_at_least(0, customer=int(self.customer.min(initial=0)), group=int(self.group.min(initial=0)))
         require_known_customers(self.customer, customers=self.customers)
         highest = int(self.group.max(initial=-1))
         require(highest < self.groups, name="group", value=highest, bound=f"below the number of groups, {self.groups}")
