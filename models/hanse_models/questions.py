@@ -59,11 +59,6 @@ class CustomerAmounts:
         """1 for each customer who has a row, float64[customers]."""
         return (np.bincount(self.customer, minlength=self.customers) > 0).astype(np.float64)
 
-    def over(self, clip: float) -> NDArray[np.float64]:
-        """1 for each customer whose amounts are longer than the clip in L2 norm, float64[customers]."""
-        squares = np.bincount(self.customer, weights=(self.amount / clip) ** 2, minlength=self.customers)
-        return (squares > 1).astype(np.float64)
-
 
 def count_vectors(amounts: CustomerAmounts) -> csr_array:
     """Each customer's amounts: sparse float64[customers, groups]."""
