@@ -186,8 +186,9 @@ def test_a_refused_amount_is_not_shown() -> None:
 
 
 def test_many_groups_of_many_customers_do_not_wrap_around() -> None:
-    far = amounts({(70_000, 39_999): 7.0}, customers=70_001, groups=40_000)
-    assert count_vectors(far)[70_000, 39_999] == 7.0
-    found = histogram_vectors(far, edges=[float(edge) for edge in range(100)])
-    assert found.shape == (70_001, 4_000_000)
-    assert found[70_000, 39_999 * 100 + 7] == 1.0
+    # 2^16 times 2^16: in 32 bits the first and the last customer would be the same row.
+    far = amounts({(0, 0): 1.0, (2**16, 0): 2.0, (2**16, 2**16 - 1): 7.0}, customers=2**16 + 1, groups=2**16)
+    assert count_vectors(far)[2**16, 2**16 - 1] == 7.0
+    found = histogram_vectors(far, edges=[float(edge) for edge in range(40_000)])
+    assert found.shape == (2**16 + 1, 2**16 * 40_000)
+    assert found[2**16, (2**16 - 1) * 40_000 + 7] == 1.0
