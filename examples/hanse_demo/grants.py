@@ -10,7 +10,7 @@ import numpy as np
 
 from hanse_client.consent_acts import COLUMNS
 from hanse_client.data.contract import load_contract
-from hanse_client.data.reader import join_lines, open_engine, read_export
+from hanse_client.data.reader import join_lines, list_stores, open_engine, read_export
 from hanse_demo.story import Grants, Withdrawals
 from hanse_models.catalogue import Catalogue
 
@@ -32,7 +32,8 @@ def customers_of(node: Path, catalogue: Catalogue) -> list[str]:
     """
     with open_engine() as engine:
         contract = load_contract(node / "contract.toml")
-        lines = join_lines(engine, read_export(engine, contract), catalogue)
+        export = read_export(engine, contract)
+        lines = join_lines(engine, export, catalogue, stores=list_stores(engine, export))
         known = lines.select("customer").distinct().filter(lambda table: table.customer.notnull())
         names: list[str] = known.to_pyarrow()["customer"].to_pylist()
     return names

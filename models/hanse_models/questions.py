@@ -42,6 +42,7 @@ class CustomerAmounts:
         require_at_least(1, groups=self.groups)
         lengths = {len(self.customer), len(self.group), len(self.amount)}
         require(len(lengths) == 1, name="lengths", value=sorted(lengths), bound="one length for all three columns")
+        require_at_least(0, customer=int(self.customer.min(initial=0)), group=int(self.group.min(initial=0)))
         require_known_customers(self.customer, customers=self.customers)
         highest = int(self.group.max(initial=-1))
         require(highest < self.groups, name="group", value=highest, bound=f"below the number of groups, {self.groups}")
@@ -57,11 +58,6 @@ class CustomerAmounts:
     def bought(self) -> NDArray[np.float64]:
         """1 for each customer who has a row, float64[customers]."""
         return (np.bincount(self.customer, minlength=self.customers) > 0).astype(np.float64)
-
-    def over(self, clip: float) -> NDArray[np.float64]:
-        """1 for each customer whose amounts are longer than the clip in L2 norm, float64[customers]."""
-        squares = np.bincount(self.customer, weights=(self.amount / clip) ** 2, minlength=self.customers)
-        return (squares > 1).astype(np.float64)
 
 
 def count_vectors(amounts: CustomerAmounts) -> csr_array:

@@ -215,16 +215,45 @@ def _checked(batch: Mapping[str, NDArray[np.float64]], block: BlockLayout, count
     return part
 
 
-def _clip_and_scale(part: NDArray[np.float64], *, block: BlockLayout, units: int) -> tuple[NDArray[np.float64], int]:
-    """Bring each row to norm at most sqrt(share)·units; return how many rows were clipped."""
+def is_longer(rows: NDArray[np.float64], clip: float) -> NDArray[np.bool_]:
+    """Say which rows are longer than a clip in L2 norm, to the last bit as :func:`sum_customers` measures them.
+
+    Args:
+        rows: Finite numbers[customers, size]; a zero row is never too long.
+        clip: The block's clip.
+
+    Returns:
+        bool[customers]. Never leaves a vault as it is.
+    """
+    return _measured(np.ascontiguousarray(rows, dtype=np.float64), clip=clip).is_too_long[:, 0]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Measured:
+    """Rows against a clip; a column per property, one entry per row."""
+
+    direction: NDArray[np.float64]
+    """The rows over their own largest entries."""
+    relative: NDArray[np.float64]
+    """Norms of the directions."""
+    is_too_long: NDArray[np.bool_]
+
+
+def _measured(part: NDArray[np.float64], *, clip: float) -> _Measured:
     # Measured against its largest entry, so that squaring a huge finite value cannot overflow.
     largest = np.abs(part).max(axis=1, initial=0.0)
     safe = np.where(largest > 0, largest, 1.0)[:, None]
     direction = part / safe
     relative = np.linalg.norm(direction, axis=1)[:, None]
     with np.errstate(over="ignore"):  # a tiny row makes the bound infinite: it is not too long
-        too_long = relative > block.clip / safe
-    clipped = np.where(too_long, direction * (block.clip / np.where(too_long, relative, 1.0)), part)
+        return _Measured(direction=direction, relative=relative, is_too_long=relative > clip / safe)
+
+
+def _clip_and_scale(part: NDArray[np.float64], *, block: BlockLayout, units: int) -> tuple[NDArray[np.float64], int]:
+    """Bring each row to norm at most sqrt(share)·units; return how many rows were clipped."""
+    row = _measured(part, clip=block.clip)
+    too_long = row.is_too_long
+    clipped = np.where(too_long, row.direction * (block.clip / np.where(too_long, row.relative, 1.0)), part)
     return clipped * (math.sqrt(block.share) * units / block.clip), int(too_long.sum())
 
 

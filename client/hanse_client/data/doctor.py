@@ -15,7 +15,7 @@ from ibis.backends.duckdb import Backend
 from hanse_client.data.contract import Contract
 from hanse_client.data.errors import reading
 from hanse_client.data.findings import EXAMPLES, DoctorReport, Finding, FindingCode, Severity
-from hanse_client.data.reader import FILE, join_lines, open_engine, read_export
+from hanse_client.data.reader import FILE, join_lines, list_stores, open_engine, read_export
 from hanse_client.data.rules import line_rules
 from hanse_client.data.source_checks import (
     file_name,
@@ -37,6 +37,8 @@ class Examination:
     report: DoctorReport
     lines: ir.Table | None
     """None where files or columns are missing, or a column has an impossible type."""
+    stores: ir.Table | None
+    """The stores of the partner's list, with their groups; None where there are no lines."""
     counts: Mapping[str, Any]
     """Totals over the lines: lines, customers, first, last, and one count per rule's code."""
 
@@ -72,7 +74,8 @@ def examine_with(engine: Backend, contract: Contract, catalogue: Catalogue, *, t
             return _without_lines(contract, findings)
         findings += unreadable_values(export, contract.folder)
         findings += repeated_keys(export, contract.folder)
-        lines = join_lines(engine, export, catalogue)
+        stores = list_stores(engine, export)
+        lines = join_lines(engine, export, catalogue, stores=stores)
         counts, found = _line_findings(lines, contract, today)
         findings += found
         findings += _duplicates(lines, contract, int(counts["lines"]))
@@ -83,12 +86,12 @@ def examine_with(engine: Backend, contract: Contract, catalogue: Catalogue, *, t
         customers=int(counts["customers"]),
         findings=tuple(findings),
     )
-    return Examination(report=report, lines=lines, counts=counts)
+    return Examination(report=report, lines=lines, stores=stores, counts=counts)
 
 
 def _without_lines(contract: Contract, findings: list[Finding]) -> Examination:
     report = DoctorReport(partner=contract.contract.partner, lines=0, customers=0, findings=tuple(findings))
-    return Examination(report=report, lines=None, counts={})
+    return Examination(report=report, lines=None, stores=None, counts={})
 
 
 def _line_findings(lines: ir.Table, contract: Contract, today: date) -> tuple[dict[str, Any], list[Finding]]:

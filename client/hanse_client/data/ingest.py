@@ -84,8 +84,8 @@ def ingest(contract: Contract, catalogue: Catalogue, key: PseudonymKey, *, vault
     """
     with open_engine() as engine:
         examination = examine_with(engine, contract, catalogue, today=today)
-        report, lines = examination.report, examination.lines
-        if report.errors or lines is None:
+        report, lines, stores = examination.report, examination.lines, examination.stores
+        if report.errors or lines is None or stores is None:
             codes = ", ".join(finding.code for finding in report.errors)
             raise DataRefusedError(
                 f"The export of {report.partner} has errors: {codes}.",
@@ -93,7 +93,12 @@ def ingest(contract: Contract, catalogue: Catalogue, key: PseudonymKey, *, vault
             )
         pseudonyms = _pseudonyms(lines, key)
         with _replacing(vault / DATABASE_NAME) as place:
-            public = {"origin": _origin(contract, catalogue, key), "item": _items(catalogue)}
+            # Which groups a vault knows is told when it refuses a question: it is nothing that customers did.
+            public = {
+                "origin": ibis.memtable(_origin(contract, catalogue, key)),
+                "item": ibis.memtable(_items(catalogue)),
+                "store": stores,
+            }
             return _write(engine, lines, pseudonyms, place, examination, public)
 
 
@@ -131,7 +136,7 @@ def _write(
     pseudonyms: ir.Table,
     place: Path,
     examination: Examination,
-    public: Mapping[str, pa.Table],
+    public: Mapping[str, ir.Table],
 ) -> IngestReport:
     # Raw identifiers stay in the engine's memory: only finished tables go into the attached file.
     known = lines.filter(lines.customer.notnull()).mutate(day=lines.time.date())
@@ -161,8 +166,7 @@ def _write(
             ),
         ),
         ("purchase", purchases),
-        ("store", known.filter(known.store_group.notnull()).select("store", "store_group").distinct()),
-        *((name, ibis.memtable(table)) for name, table in public.items()),
+        *public.items(),
     ):
         engine.create_table(name, table, database=(_VAULT, "main"))
     bought = engine.table("purchase", database=(_VAULT, "main")).item.nunique()

@@ -191,8 +191,27 @@ def _number(raw: ir.Value, column: NumberColumn, *, decimal_comma: bool) -> ir.V
     return finite / scale + 0.0
 
 
-def join_lines(engine: Backend, export: Export, catalogue: Catalogue) -> ir.Table:
-    """Join lines with receipts, item master and catalogue, once, into a table of the engine's memory.
+def list_stores(engine: Backend, export: Export) -> ir.Table:
+    """Read the partner's list of stores, once, into a table of the engine's memory: store and ``store_group``.
+
+    It holds every store that the list puts into a group, whatever was bought there; none without a list.
+
+    Raises:
+        DataUnreadableError: If a file cannot be read.
+    """
+    if export.stores is None:
+        columns = ibis.schema({"store": "string", "store_group": "string"})
+        return engine.create_table("stores", schema=columns, temp=True)
+    stores = export.stores.parsed.rename(store_group="group")
+    stores = stores.filter(stores.store.notnull(), stores.store_group.notnull())
+    # One row per store: a store listed twice is the doctor's finding, not more lines.
+    stores = stores.group_by("store").agg(store_group=stores.store_group.min())
+    with reading("The list of stores"):
+        return engine.create_table("stores", stores, temp=True)
+
+
+def join_lines(engine: Backend, export: Export, catalogue: Catalogue, *, stores: ir.Table) -> ir.Table:
+    """Join lines with receipts, item master, catalogue and stores, once, into a table of the engine's memory.
 
     Columns: customer, time, store, receipt, product, quantity, value, discount (0 where none),
     ``receipt_found``, ``product_found``, ``item`` (null outside the catalogue), ``sensitive``, ``store_group``
@@ -224,13 +243,7 @@ def join_lines(engine: Backend, export: Export, catalogue: Catalogue) -> ir.Tabl
         product_found=lines.product_found.fill_null(False),  # noqa: FBT003 - as above
         sensitive=lines.sensitive.fill_null(False),  # noqa: FBT003 - as above
     )
-    if export.stores is None:
-        lines = lines.mutate(store_group=ibis.null("string"))
-    else:
-        # One row per store: a store listed twice is the doctor's finding, not more lines.
-        per_store = export.stores.parsed.rename(store_group="group")
-        per_store = per_store.group_by("store").agg(store_group=per_store.store_group.min())
-        lines = lines.left_join(per_store, "store").drop("store_right")
+    lines = lines.left_join(stores, "store").drop("store_right")
     with reading("The export"):
         return engine.create_table("lines", lines, temp=True)
 

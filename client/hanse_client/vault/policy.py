@@ -101,7 +101,8 @@ class LimitSection(_Section):
     minimum_roster_change: int = Field(default=2, ge=1)
     """A roster that differs from an earlier one over the same purchases differs by at least so many vaults."""
     roster_period_weeks: int = Field(default=4, ge=1)
-    """Purchases up to two weeks that are less than this apart are the same, for the rule on rosters."""
+    """Purchases up to two weeks that are less than this apart are the same, for the rule on rosters; so are those of
+    two questions that share a week."""
     run_epsilon: float = Field(gt=0)
     """The most that one run may cost."""
     total_epsilon: float = Field(gt=0)

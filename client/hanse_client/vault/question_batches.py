@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from hanse_models.matrices import csr_array
 from hanse_models.questions import CustomerAmounts, count_vectors, histogram_vectors, tree_vectors
 from hanse_privacy.protocol.question_steps import CountQuestion, HistogramQuestion, QuantileQuestion, Question
+from hanse_privacy.release import is_longer
 
 _CUSTOMERS = 256
 _ENTRIES = 2_000_000
@@ -27,29 +28,31 @@ def question_batches(
 ) -> Iterator[Mapping[str, NDArray[np.float64]]]:
     """Yield each customer's exact vectors, block by block."""
     amounts = data.amounts(cohort, question)
-    beside: dict[str, NDArray[np.float64]] = {}
     match question:
         case CountQuestion():
-            vectors = count_vectors(amounts)
-            if question.customers is not None:
-                beside["customers"] = amounts.bought
-            if question.over is not None:
-                beside["over"] = amounts.over(question.answer.clip)
+            yield from _with_counts(question, amounts)
         case HistogramQuestion():
             vectors = histogram_vectors(amounts, edges=question.edges)
+            yield from ({"answer": answer} for _, answer in _in_batches(vectors))
         case QuantileQuestion():
             vectors = tree_vectors(amounts, edges=question.edges, tree=question.tree)
-    yield from _in_batches(vectors, beside)
+            yield from ({"answer": answer} for _, answer in _in_batches(vectors))
 
 
-def _in_batches(
-    vectors: csr_array, beside: Mapping[str, NDArray[np.float64]]
-) -> Iterator[Mapping[str, NDArray[np.float64]]]:
+def _with_counts(question: CountQuestion, amounts: CustomerAmounts) -> Iterator[Mapping[str, NDArray[np.float64]]]:
+    bought = amounts.bought
+    for rows, answer in _in_batches(count_vectors(amounts)):
+        batch = {"answer": answer}
+        if question.customers is not None:
+            batch["customers"] = bought[rows, None]
+        if question.over is not None:
+            batch["over"] = is_longer(answer, question.answer.clip)[:, None].astype(np.float64)
+        yield batch
+
+
+def _in_batches(vectors: csr_array) -> Iterator[tuple[slice, NDArray[np.float64]]]:
     customers, cells = vectors.shape
     size = max(1, min(_CUSTOMERS, _ENTRIES // cells))
     for start in range(0, customers, size):
         rows = slice(start, min(start + size, customers))
-        yield {
-            "answer": vectors[rows].toarray(),
-            **{name: ones[rows, None] for name, ones in beside.items()},
-        }
+        yield rows, vectors[rows].toarray()

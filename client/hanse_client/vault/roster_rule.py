@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from hanse_client.vault.policy import LimitSection
 from hanse_privacy.errors import HanseError
 from hanse_privacy.protocol.proposal import RunProposal, Step
+from hanse_privacy.protocol.question_steps import Question
 
 
 class RosterTooCloseError(HanseError):
@@ -38,7 +39,7 @@ def require_roster_apart(limits: LimitSection, proposal: RunProposal, earlier: I
                 f"Run {proposal.run} and run {other.run} differ by {changed} vault over the same purchases: the"
                 " difference of their sums would be that vault's own total.",
                 f"Propose it to the same roster, to one that differs by at least {limits.minimum_roster_change}, or"
-                f" over another period ({limits.roster_period_weeks} weeks on).",
+                f" over another period ({limits.roster_period_weeks} weeks on; for questions, with no week in common).",
             )
 
 
@@ -51,5 +52,10 @@ def _same_data(limits: LimitSection, first: RunProposal, second: RunProposal) ->
 
 
 def _close(limits: LimitSection, one: Step, other: Step) -> bool:
-    same = (one.purpose, one.operation) == (other.purpose, other.operation)
-    return same and abs(one.last_week - other.last_week) < limits.roster_period_weeks
+    if one.purpose != other.purpose:
+        return False
+    near = abs(one.last_week - other.last_week) < limits.roster_period_weeks
+    if isinstance(one, Question) and isinstance(other, Question):
+        # Two questions can hold the same sum, whatever they ask: bins add up to a count, and a week is a cell of both.
+        return near or (one.first_week <= other.last_week and other.first_week <= one.last_week)
+    return near and one.operation == other.operation

@@ -20,6 +20,8 @@ MAXIMUM_CELLS = 20_000
 """Cells of an answer: a person reads them, and a vault holds a batch of customers' vectors in memory."""
 TREE_BRANCHING = 4
 """Of the trees from which quantiles are read: less noise in a rank than 2 and 16 at 256 leaves."""
+SMALLEST_HIGHEST = 1e-6
+"""Of a tree's bins: far above where floating point can no longer tell their edges apart."""
 LARGEST_AMOUNT = 1e12
 """Of an edge between bins: far below where floating point skips whole numbers."""
 
@@ -152,7 +154,7 @@ class QuantileQuestion(QuestionStep):
 
     operation: Literal["quantile-question"] = "quantile-question"
     probabilities: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = Field(min_length=1, max_length=99)
-    highest: float = Field(gt=0, le=LARGEST_AMOUNT)
+    highest: float = Field(ge=SMALLEST_HIGHEST, le=LARGEST_AMOUNT)
     """Where the last bin ends; a customer above it is counted in that bin, and a quantile there is a lower bound."""
     height: int = Field(ge=1, le=5)
     """Levels below the root: the tree has 4 to this power equal bins."""

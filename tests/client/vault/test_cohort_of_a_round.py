@@ -49,6 +49,7 @@ from hanse_privacy.protocol.manifest import (
     ReportOutcome,
 )
 from hanse_privacy.protocol.proposal import RunProposal
+from hanse_privacy.protocol.question_steps import Grouping
 from hanse_privacy.randomness import SystemRandomness
 
 CENTRE, NORTH, SOUTH, SERVICE = (SigningKey.generate() for _ in range(4))
@@ -143,6 +144,9 @@ class ToyData:
 
     def catalogue_digest(self) -> str:
         return "ab" * 32
+
+    def groups(self, by: Grouping) -> frozenset[str]:
+        return frozenset()
 
     def in_weeks_from(self, week_one: date) -> "ToyData":
         return self

@@ -166,6 +166,79 @@ def test_another_period_is_other_purchases(weeks: int) -> None:
     assert is_refused(later, run_of(ALL), limits=policy(roster_period_weeks=1).limits) is (weeks == 0)
 
 
+def question(operation: str, first_week: int, last_week: int, **changes: Any) -> dict[str, Any]:
+    """Of a kind, by week: some weeks' cells can be the same in two of them."""
+    common = {
+        "operation": operation,
+        "purpose": "league-questions",
+        "tier": "standard",
+        "noise_multiplier": 20.0,
+        "measure": "baskets",
+        "first_week": first_week,
+        "last_week": last_week,
+        "by": "week",
+        "answer": {"clip": 100.0, "share": 0.8},
+    }
+    one = {"clip": 1.0, "share": 0.1}
+    own = {
+        "count-question": {"customers": one, "over": one},
+        "histogram-question": {"edges": [0, 2, 5]},
+        "quantile-question": {"probabilities": [0.5], "highest": 10.0, "height": 2},
+    }
+    return common | own[operation] | changes
+
+
+def questions_refused(first: dict[str, Any], second: dict[str, Any], **limits: Any) -> bool:
+    """Whether the second is refused to one vault fewer, after the first; in either order."""
+    runs = [
+        written_proposal(f"run-{next(NAMES)}", partners={partner: KEYS[partner] for partner in roster}, steps=[step])
+        for roster, step in ((ALL, first), (ALL[:3], second))
+    ]
+    rules = policy(**limits).limits
+    refused = {is_refused(one, other, limits=rules) for one, other in (runs, reversed(runs))}
+    assert len(refused) == 1
+    return refused.pop()
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "refused"),
+    [
+        ((1, 30), (1, 30), True),
+        # Weeks 1 to 30 are cells of both, however far apart their last weeks are.
+        ((1, 30), (1, 34), True),
+        ((1, 30), (30, 60), True),
+        ((10, 12), (1, 60), True),
+        ((1, 30), (31, 60), False),
+        ((30, 30), (33, 33), True),
+        ((30, 30), (34, 34), False),
+    ],
+)
+def test_questions_that_share_a_week_are_over_the_same_purchases(
+    first: tuple[int, int], second: tuple[int, int], refused: bool
+) -> None:
+    assert questions_refused(question("count-question", *first), question("count-question", *second)) is refused
+
+
+def test_a_question_of_another_kind_can_hold_the_same_sum() -> None:
+    kinds = ("count-question", "histogram-question", "quantile-question")
+    for first, second in itertools.product(kinds, kinds):
+        # The bins of a histogram, and the root of a tree, are the customers that a count counts.
+        assert questions_refused(question(first, 1, 30), question(second, 5, 40)) is True
+        assert questions_refused(question(first, 1, 30), question(second, 31, 40)) is False
+        other = question(second, 1, 30, purpose="care")
+        assert questions_refused(question(first, 1, 30), other) is False
+
+
+def test_a_question_and_what_is_no_question_are_other_sums() -> None:
+    assert (
+        is_refused(
+            run_of(ALL[:3], COUNTING | {"purpose": "league-questions"}),
+            run_of(ALL, question("count-question", 1, LAST_WEEK)),
+        )
+        is False
+    )
+
+
 def test_every_earlier_run_counts_and_the_own_does_not() -> None:
     proposal = run_of(ALL[:3])
     assert is_refused(proposal, run_of(ALL[:3]), run_of(ALL[:1]), run_of(ALL)) is True
