@@ -60,10 +60,11 @@ def load_catalogue(folder: Path) -> Catalogue:
     """
     items: list[Item] = []
     for line, row in enumerate(_rows(folder / ITEMS_FILE, ["item", "name", "category", "sensitive"]), start=2):
-        if row[0] != str(len(items)) or row[2] == "" or row[3] not in _SENSITIVE:
+        if row[0] != str(len(items)) or not _is_name(row[2]) or row[3] not in _SENSITIVE:
             raise CatalogueError(
                 f"Line {line} of {ITEMS_FILE} is not valid.",
-                "Items are numbered 0, 1, 2, … in order; each has a category; sensitive is yes or no.",
+                "Items are numbered 0, 1, 2, … in order; each has a category of at most 100 characters, with no blank at"
+                " either end; sensitive is yes or no.",
             )
         items.append(Item(name=row[1], category=row[2], sensitive=_SENSITIVE[row[3]]))
     codes: dict[str, int] = {}
@@ -78,6 +79,11 @@ def load_catalogue(folder: Path) -> Catalogue:
     if not items or not codes:
         raise CatalogueError("The league's catalogue is empty.", "Fetch it again from the league.")
     return Catalogue(items=tuple(items), articles=MappingProxyType(codes), digest=_digest(folder))
+
+
+def _is_name(category: str) -> bool:
+    """Whether a question can name it."""
+    return category == category.strip() and 1 <= len(category) <= 100
 
 
 def _rows(path: Path, header: list[str]) -> list[list[str]]:

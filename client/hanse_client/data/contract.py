@@ -17,6 +17,9 @@ from hanse_client.data.files import csv_columns, matching, parquet_columns
 from hanse_privacy.protocol.documents import describe
 from hanse_privacy.protocol.vocabulary import PartyName
 
+LARGEST_AMOUNT = 1e9
+"""Of one line: sums of a receipt's lines then fit into what they are added up in."""
+
 
 class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -171,9 +174,9 @@ class Stores(Source):
 class Limits(_Part):
     """What a plausible export looks like; anything outside is an error that the doctor explains."""
 
-    maximum_quantity: float = Field(gt=0)
+    maximum_quantity: float = Field(gt=0, le=LARGEST_AMOUNT)
     """Per line, in the till's own unit."""
-    maximum_value: float = Field(gt=0)
+    maximum_value: float = Field(gt=0, le=LARGEST_AMOUNT)
     """Per line, in currency."""
     earliest: date
     """First day that the export may hold: the first day of the league's calendar or later."""

@@ -296,6 +296,8 @@ def test_another_category_is_another_catalogue(tmp_path) -> None:
     ("rows", "words"),
     [
         ([HEADER, [0, "Milk", "dairy", "no"], [1, "Bread", "", "no"]], "Line 3 of items.csv is not valid.*category"),
+        ([HEADER, [0, "Milk", " dairy", "no"]], "Line 2 of items.csv is not valid.*no blank"),
+        ([HEADER, [0, "Milk", "d" * 101, "no"]], "Line 2 of items.csv is not valid.*100 characters"),
         ([HEADER, [0, "Milk", "", "yes"]], "Line 2 of items.csv"),
         ([["item", "name", "sensitive"], [0, "Milk", "no"]], "other columns than expected.*item, name, category"),
         ([["item", "name", "sensitive", "category"], [0, "Milk", "no", "dairy"]], "other columns than expected"),
