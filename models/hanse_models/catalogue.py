@@ -63,8 +63,8 @@ def load_catalogue(folder: Path) -> Catalogue:
         if row[0] != str(len(items)) or not _is_name(row[2]) or row[3] not in _SENSITIVE:
             raise CatalogueError(
                 f"Line {line} of {ITEMS_FILE} is not valid.",
-                "Items are numbered 0, 1, 2, … in order; each has a category of at most 100 characters, with no blank at"
-                " either end; sensitive is yes or no.",
+                "Items are numbered 0, 1, 2, … in order; each has a category of at most 100 characters, with no blank"
+                " at either end; sensitive is yes or no.",
             )
         items.append(Item(name=row[1], category=row[2], sensitive=_SENSITIVE[row[3]]))
     codes: dict[str, int] = {}

@@ -303,7 +303,15 @@ def test_another_category_is_another_catalogue(tmp_path) -> None:
         ([["item", "name", "sensitive", "category"], [0, "Milk", "no", "dairy"]], "other columns than expected"),
         ([HEADER, [0, "Milk", "no"]], "other columns than expected"),
     ],
-    ids=["empty", "empty-and-sensitive", "the-old-columns", "another-order", "a-short-line"],
+    ids=[
+        "empty",
+        "blank-before",
+        "too-long",
+        "empty-and-sensitive",
+        "the-old-columns",
+        "another-order",
+        "a-short-line",
+    ],
 )
 def test_a_catalogue_without_categories_is_refused(tmp_path, rows: Sequence[Sequence[object]], words: str) -> None:
     write_items(tmp_path / "catalogue", rows)
