@@ -19,6 +19,7 @@ from hanse_privacy.identity import PublicKey
 from hanse_privacy.protocol.documents import Document
 from hanse_privacy.protocol.steps import MAXIMUM_ROUNDS, Part, Step
 from hanse_privacy.protocol.vocabulary import CountryCode, PartyName, RunId
+from hanse_privacy.protocol.vouchers import VoucherText
 from hanse_privacy.release import ReleaseLayout
 from hanse_privacy.units import PrivacyBudget, PrivacyUnit
 
@@ -28,6 +29,8 @@ class RosterEntry(Part):
 
     partner: PartyName
     public_key: str
+    vouchers: tuple[VoucherText, ...] = Field(default=(), max_length=128, exclude_if=lambda texts: not texts)
+    """Other partners' word that the key is this one's, for vaults that have not pinned it; left out where empty."""
 
     @field_validator("public_key")
     @classmethod
