@@ -3,7 +3,7 @@
 import subprocess
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from hanse_server.conductor import RunFailedError
 from hanse_server.drafting import complete, load_draft
 from hanse_server.flower.processes import environment, prepare, submit_command
 from hanse_server.league import LeagueHome, RunFolder
+from hanse_server.vouchers import with_vouchers
 
 _POLL_S = 0.2
 _SUBMIT_TIMEOUT_S = 120
@@ -29,16 +30,17 @@ def propose(home: LeagueHome, draft: Path) -> RunProposal:
     """Complete and sign a draft, and lay the run's folder out.
 
     Raises:
-        HanseError: If draft, league or key are not valid.
+        HanseError: If draft, league, vouchers or key are not valid.
     """
-    league = home.load()
+    league, key, terms, now = home.load(), home.key(), load_draft(draft), datetime.now(tz=UTC)
+    until = now + timedelta(hours=terms.valid_hours)
     proposal = complete(
-        load_draft(draft),
-        league=league,
+        terms,
+        league=with_vouchers(league, home.vouchers, centre=key.public, now=now, until=until),
         catalogue=load_catalogue(home.root / league.catalogue),
-        now=datetime.now(tz=UTC),
+        now=now,
     )
-    RunFolder(home, proposal.run).create(proposal.sign(home.key()))
+    RunFolder(home, proposal.run).create(proposal.sign(key))
     return proposal
 
 
