@@ -43,6 +43,23 @@ def keygen(home: HomeOption) -> None:
 
 
 @app.command()
+def vouch(
+    partner: Annotated[str, typer.Argument(help="The other partner's name in the league.")],
+    public_key: Annotated[str, typer.Argument(help="Its public key; compare the fingerprint by telephone first.")],
+    home: HomeOption,
+    out: Annotated[Path, typer.Option(help="File for the voucher; an existing one is not written over.")],
+    days: Annotated[int, typer.Option(help="How long it counts: 1 to 180.")] = 90,
+) -> None:
+    """Vouch for another partner's key, with this node's own: vaults that have not pinned it may let it in on that."""
+    from hanse_client.vouching import vouch as sign_for  # noqa: PLC0415
+    from hanse_client.vouching import write_voucher  # noqa: PLC0415
+
+    signed = sign_for(NodeHome(root=home), partner, public_key, days=days, now=datetime.now(tz=UTC))
+    write_voucher(signed, out)
+    _console().print(signed.explain(), highlight=False, markup=False, soft_wrap=True)
+
+
+@app.command()
 def doctor(
     home: HomeOption = Path(),
     contract: Annotated[Path | None, typer.Option(help="A contract, if not the policy's.")] = None,

@@ -129,6 +129,11 @@ class LeagueHome:
         """What was asked of every vault."""
         return self.root / "ledger.db"
 
+    @property
+    def vouchers(self) -> Path:
+        """Partners' vouchers for each other's keys, one a file."""
+        return self.root / "vouchers"
+
     def run_folder(self, run: str) -> Path:
         """Where one run's proposal, journal and result lie."""
         return self.root / "runs" / run

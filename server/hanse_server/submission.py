@@ -3,7 +3,7 @@
 import subprocess
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,8 @@ from hanse_privacy.protocol.proposal import RunProposal
 from hanse_server.conductor import RunFailedError
 from hanse_server.drafting import complete, load_draft
 from hanse_server.flower.processes import environment, prepare, submit_command
-from hanse_server.league import LeagueHome, RunFolder
+from hanse_server.league import League, LeagueHome, RunFolder
+from hanse_server.vouchers import with_vouchers
 
 _POLL_S = 0.2
 _SUBMIT_TIMEOUT_S = 120
@@ -29,17 +30,28 @@ def propose(home: LeagueHome, draft: Path) -> RunProposal:
     """Complete and sign a draft, and lay the run's folder out.
 
     Raises:
-        HanseError: If draft, league or key are not valid.
+        HanseError: If draft, league, vouchers or key are not valid.
     """
-    league = home.load()
+    terms, now = load_draft(draft), datetime.now(tz=UTC)
+    league = league_of(home, now=now, valid_hours=terms.valid_hours)
     proposal = complete(
-        load_draft(draft),
+        terms,
         league=league,
         catalogue=load_catalogue(home.root / league.catalogue),
-        now=datetime.now(tz=UTC),
+        now=now,
     )
     begin(home, proposal)
     return proposal
+
+
+def league_of(home: LeagueHome, *, now: datetime, valid_hours: float) -> League:
+    """Read the league for a proposal of so many hours, with the vouchers that lie in its folder.
+
+    Raises:
+        HanseError: If league, key or vouchers are not valid.
+    """
+    until = now + timedelta(hours=valid_hours)
+    return with_vouchers(home.load(), home.vouchers, centre=home.key().public, now=now, until=until)
 
 
 def begin(home: LeagueHome, proposal: RunProposal) -> None:

@@ -166,6 +166,11 @@ def test_shares_of_more_than_the_whole_are_refused() -> None:
         (("roster", 0, "public_key"), ""),
         (("roster", 0, "public_key"), "hanse-ed25519:AAAA"),
         (("roster", 0, "weight"), 2),
+        (("roster", 0, "vouchers"), "hanse-voucher:north:south:AAAA"),
+        (("roster", 0, "vouchers"), [""]),
+        (("roster", 0, "vouchers"), ["hanse-voucher:north:south:AAAA\n"]),
+        (("roster", 0, "vouchers"), [f"hanse-voucher:north:south:{'A' * 1000}"]),
+        (("roster", 0, "vouchers"), ["hanse-voucher:north:south:AAAA"] * 129),
         (("catalogue",), "ab" * 31),
         (("catalogue",), "AB" * 32),
         (("week_one",), "2024-13-01"),
@@ -283,6 +288,20 @@ def test_equal_terms_have_one_digest_and_other_terms_another() -> None:
     digests = {RunProposal.parse(payload(minimum_cohort=number)).digest for number in range(1, 50)}
     assert len(digests) == 49
     assert isinstance(one, Document)
+
+
+def test_vouchers_are_terms_and_without_them_a_proposal_is_what_it_was() -> None:
+    plain = payload()
+    vouched = changed(("roster", 0, "vouchers"), ["hanse-voucher:south:north:AAAA"])
+    none = changed(("roster", 0, "vouchers"), [])
+    assert "vouchers" not in RunProposal.parse(plain).payload()["roster"][0]
+    assert RunProposal.parse(none).digest == RunProposal.parse(plain).digest
+    proposal = RunProposal.parse(vouched)
+    assert proposal.digest != RunProposal.parse(plain).digest
+    sealed = proposal.sign(CENTRE)
+    assert RunProposal.verify(sealed, key=CENTRE.public) == proposal
+    with pytest.raises(SignatureInvalidError):
+        RunProposal.verify(sealed.replace(b":AAAA", b":AAAB"), key=CENTRE.public)
 
 
 numbers = st.one_of(

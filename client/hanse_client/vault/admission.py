@@ -97,7 +97,7 @@ class Admissions:
                 "PROPOSAL_MISMATCH", "The letter and its proposal name different runs.", "Send it again."
             )
         self._require_not_expired(proposal)
-        require_allowed(self._policy, proposal)
+        require_allowed(self._policy, proposal, now=self._clock())
         self._require_fits_data(proposal)
         self._require_roster_apart(proposal)
         known = self._register.find(proposal.run)
@@ -155,9 +155,9 @@ class Admissions:
         """
         known = self._require_admitted(self._register.find(instruction.run), instruction)
         proposal = RunProposal.verify(known.signed_proposal, key=self._policy.centre_key)
-        # Again, and not only at admission: the owner may have tightened the policy since.
-        require_allowed(self._policy, proposal)
         self._require_not_expired(proposal)
+        # Again, and not only at admission: the owner may have tightened the policy since.
+        require_allowed(self._policy, proposal, now=self._clock())
         # The export may have been read anew, with another catalogue.
         self._require_fits_data(proposal)
         self._require_approved(proposal)
@@ -217,7 +217,9 @@ class Admissions:
             )
 
     def _require_roster_apart(self, proposal: RunProposal) -> None:
-        require_roster_apart(self._policy.limits, proposal, map(self._parsed, self._register.answered()))
+        earlier = map(self._parsed, self._register.answered())
+        pinned = frozenset(self._policy.pins.partners.values())
+        require_roster_apart(self._policy.limits, proposal, earlier, pinned=pinned)
 
     def _parsed(self, known: RegisteredRun) -> RunProposal:
         """An earlier run's proposal: its signature was verified when it was entered, and the key may have changed."""

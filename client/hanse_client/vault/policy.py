@@ -4,7 +4,7 @@
 proposal asks for; a proposal that asks for more is refused with the rule it breaks.
 """
 
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import Self
 
@@ -13,8 +13,9 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from hanse_privacy.caps import LIFETIME, Cap
 from hanse_privacy.errors import HanseError, InvalidValueError
 from hanse_privacy.identity import PublicKey
-from hanse_privacy.protocol.proposal import RunProposal, Step
+from hanse_privacy.protocol.proposal import RosterEntry, RunProposal, Step
 from hanse_privacy.protocol.vocabulary import PartyName, PurposeName, Tier
+from hanse_privacy.protocol.vouchers import VoucherRules
 from hanse_privacy.settings_files import read_settings
 from hanse_privacy.units import PrivacyBudget
 
@@ -98,8 +99,10 @@ class LimitSection(_Section):
     minimum_partners: int = Field(ge=2)
     colluding_partners: int = Field(default=1, ge=0)
     """So many partners may collude with the centre: a proposal must count on no more than the others being honest."""
+    vouchers_needed: int | None = Field(default=None, ge=1)
+    """A partner that is not pinned may take part if so many pinned ones vouch for its key, or h if that is more."""
     minimum_roster_change: int = Field(default=2, ge=1)
-    """A roster that differs from an earlier one over the same purchases differs by at least so many vaults."""
+    """A roster that differs from an earlier one over the same purchases differs by at least so many pinned vaults."""
     roster_period_weeks: int = Field(default=4, ge=1)
     """Purchases up to two weeks that are less than this apart are the same, for the rule on rosters; so are those of
     two questions that share a week."""
@@ -112,6 +115,15 @@ class LimitSection(_Section):
     """Narrower caps; ``total_epsilon`` is over everything and never renewed."""
     ask_a_person: bool = True
     """Whether each run waits for ``hanse node approve``."""
+
+    @model_validator(mode="after")
+    def _colluders_alone_cannot_vouch(self) -> Self:
+        if self.vouchers_needed is not None and self.vouchers_needed <= self.colluding_partners:
+            raise ValueError(
+                f"vouchers_needed is {self.vouchers_needed}; it must be above colluding_partners, here"
+                f" {self.colluding_partners + 1} or more: colluders alone could else vouch for a key"
+            )
+        return self
 
 
 class Policy(_Section):
@@ -154,6 +166,11 @@ class Policy(_Section):
         )
 
     @property
+    def partner_keys(self) -> dict[str, PublicKey]:
+        """The pinned keys of all partners, the own included."""
+        return {partner: PublicKey.from_text(text) for partner, text in self.pins.partners.items()}
+
+    @property
     def centre_key(self) -> PublicKey:
         """The pinned key of the centre."""
         return PublicKey.from_text(self.pins.centre_key)
@@ -188,13 +205,18 @@ def load_policy(path: Path) -> Policy:
     )
 
 
-def require_allowed(policy: Policy, proposal: RunProposal) -> None:
+def require_allowed(policy: Policy, proposal: RunProposal, *, now: datetime) -> None:
     """Hold a proposal against the policy; every rule it breaks is named at once.
+
+    Args:
+        policy: The partner's own.
+        proposal: What the centre asks.
+        now: The vault's clock, for vouchers.
 
     Raises:
         PolicyViolationError: If any rule is broken.
     """
-    broken = [*_roster_faults(policy, proposal), *_limit_faults(policy, proposal)]
+    broken = [*_roster_faults(policy, proposal, now=now), *_limit_faults(policy, proposal)]
     if broken:
         raise PolicyViolationError(
             f"{policy.node.partner}'s policy does not allow run {proposal.run}: {'; '.join(broken)}.",
@@ -214,25 +236,38 @@ def cohort_floor(policy: Policy, proposal: RunProposal) -> int:
     return floor
 
 
-def _roster_faults(policy: Policy, proposal: RunProposal) -> list[str]:
+def _roster_faults(policy: Policy, proposal: RunProposal, *, now: datetime) -> list[str]:
     faults = []
     for entry in proposal.roster:
         pinned = policy.pins.partners.get(entry.partner)
         if pinned is None:
-            faults.append(f"partner {entry.partner} in the roster is not pinned here")
+            faults += _unpinned_faults(policy, proposal, entry, now=now)
         elif pinned != entry.public_key:
             faults.append(f"the roster's key of {entry.partner} is not the pinned one")
     if policy.node.partner not in proposal.partners():
         faults.append("this partner is not in the roster")
-    if len(proposal.roster) < policy.limits.minimum_partners:
-        faults.append(f"{len(proposal.roster)} partners, at least {policy.limits.minimum_partners} needed")
-    honest = len(proposal.roster) - policy.limits.colluding_partners
+    # Whoever is vouched for may collude, for all that is known here: what protects counts pinned partners only.
+    known = sum(entry.partner in policy.pins.partners for entry in proposal.roster)
+    which = "" if known == len(proposal.roster) else " pinned here"
+    if known < policy.limits.minimum_partners:
+        faults.append(f"{known} partners{which}, at least {policy.limits.minimum_partners} needed")
+    honest = known - policy.limits.colluding_partners
     if proposal.honest_minimum > honest:
         faults.append(
-            f"its noise counts on {proposal.honest_minimum} honest partners of {len(proposal.roster)}, at most"
+            f"its noise counts on {proposal.honest_minimum} honest partners of {known}{which}, at most"
             f" {max(honest, 0)} here"
         )
     return faults
+
+
+def _unpinned_faults(policy: Policy, proposal: RunProposal, entry: RosterEntry, *, now: datetime) -> list[str]:
+    fault, least = f"partner {entry.partner} in the roster is not pinned here", policy.limits.vouchers_needed
+    if least is None:
+        return [fault]
+    rules = VoucherRules(pins=policy.partner_keys, centre=policy.centre_key, now=now, until=proposal.expires_at)
+    count = rules.count(entry.vouchers, partner=entry.partner, key=entry.key)
+    needed = max(least, proposal.honest_minimum)
+    return [] if len(count.by) >= needed else [f"{fault}, and {count.in_words(needed=needed)}"]
 
 
 def _limit_faults(policy: Policy, proposal: RunProposal) -> list[str]:

@@ -3,9 +3,12 @@
 Inside one sum nobody sees less than the sum of the honest vaults. Across sums only the noise protects, and it protects
 a customer, not a partner's total. So a vault takes no part in a run whose roster is nearly that of an earlier one over
 the same purchases.
+
+Only vaults whose keys are pinned here make a difference large enough: of the others, however many are vouched for, all
+may collude, and a colluder's part of a difference hides nobody.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 
 from hanse_client.vault.policy import LimitSection
 from hanse_privacy.errors import HanseError
@@ -19,13 +22,16 @@ class RosterTooCloseError(HanseError):
     code = "ROSTER_TOO_CLOSE"
 
 
-def require_roster_apart(limits: LimitSection, proposal: RunProposal, earlier: Iterable[RunProposal]) -> None:
+def require_roster_apart(
+    limits: LimitSection, proposal: RunProposal, earlier: Iterable[RunProposal], *, pinned: Set[str]
+) -> None:
     """Refuse a run whose roster differs from an earlier one's by some vaults, and by too few.
 
     Args:
         limits: How many vaults are enough, and how far apart two periods are.
         proposal: The run.
         earlier: Runs that this vault has answered.
+        pinned: The keys that are pinned here, as text.
 
     Raises:
         RosterTooCloseError: If it does.
@@ -33,13 +39,16 @@ def require_roster_apart(limits: LimitSection, proposal: RunProposal, earlier: I
     for other in earlier:
         if other.run == proposal.run or not _same_data(limits, proposal, other):
             continue
-        changed = len(_members(proposal) ^ _members(other))
-        if 0 < changed < limits.minimum_roster_change:
+        changed = _members(proposal) ^ _members(other)
+        known = len(changed & pinned)
+        if changed and known < limits.minimum_roster_change:
+            which = "" if known == len(changed) else " pinned here"
             raise RosterTooCloseError(
-                f"Run {proposal.run} and run {other.run} differ by {changed} vault over the same purchases: the"
-                " difference of their sums would be that vault's own total.",
-                f"Propose it to the same roster, to one that differs by at least {limits.minimum_roster_change}, or"
-                f" over another period ({limits.roster_period_weeks} weeks on; for questions, with no week in common).",
+                f"Run {proposal.run} and run {other.run} differ by {known} vault{'s' if known != 1 else ''}{which} over"
+                " the same purchases: the difference of their sums could be one vault's own total.",
+                f"Propose it to the same roster, to one that differs by at least {limits.minimum_roster_change} pinned"
+                f" vaults, or over another period ({limits.roster_period_weeks} weeks on; for questions, with no week"
+                " in common).",
             )
 
 

@@ -105,7 +105,8 @@ def _terms(terms: RunProposal) -> Iterator[tuple[str, str]]:
     yield "data categories", ", ".join(terms.data_categories)
     yield "recipients", ", ".join(f"{recipient.name} ({recipient.country})" for recipient in terms.recipients)
     for entry in terms.roster:
-        yield "roster", f"{entry.partner}, key {entry.key.fingerprint}"
+        vouchers = f", vouchers: {len(entry.vouchers)}" if entry.vouchers else ""
+        yield "roster", f"{entry.partner}, key {entry.key.fingerprint}{vouchers}"
     yield "privacy", f"ε = {terms.epsilon} at δ = {terms.delta} for each {terms.unit.value.replace('-', ' ')}"
     yield "which means", terms.guarantee.explain()
     yield "metrics", f"{terms.metrics_share():.0%} of the privacy loss buys figures that judge the run"

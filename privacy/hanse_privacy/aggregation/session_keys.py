@@ -1,6 +1,7 @@
 """The keys of one run: each vault signs one ephemeral key, and each pair of vaults agrees on a secret.
 
-A vault believes a key only under the signature of the partner's own key, the one in the run's roster. Whoever carries
+A vault believes a key only under the signature of the partner's own key, the one in the run's roster, which it has
+pinned or other partners vouch for (:mod:`hanse_privacy.protocol.vouchers`). Whoever carries
 the messages can lose them, not replace them. The ephemeral key is made for one run and deleted after it, so what was
 sent in the run stays closed when a partner's lasting key is stolen later.
 """

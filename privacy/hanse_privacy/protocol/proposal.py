@@ -26,6 +26,7 @@ from hanse_privacy.protocol.steps import (
     PopularityStep,
 )
 from hanse_privacy.protocol.vocabulary import CountryCode, PartyName, RunId
+from hanse_privacy.protocol.vouchers import VoucherText
 from hanse_privacy.release import ReleaseLayout
 from hanse_privacy.units import PrivacyBudget, PrivacyUnit
 
@@ -40,6 +41,8 @@ class RosterEntry(Part):
 
     partner: PartyName
     public_key: str
+    vouchers: tuple[VoucherText, ...] = Field(default=(), max_length=128, exclude_if=lambda texts: not texts)
+    """Other partners' word that the key is this one's, for vaults that have not pinned it; left out where empty."""
 
     @field_validator("public_key")
     @classmethod

@@ -29,7 +29,7 @@ def question_proposal(
         QuestionInvalidError: If the league allows no questions, or a group is unknown.
         HanseError: If the proposal is not valid.
     """
-    settings = _settings(league)
+    settings = settings_for_questions(league)
     groups = _groups(terms.by, only, catalogue=catalogue, settings=settings)
     weeks = terms.weeks.last - terms.weeks.first + 1
     step = {
@@ -60,7 +60,12 @@ def question_proposal(
     return complete(draft, league=league, catalogue=catalogue, now=now)
 
 
-def _settings(league: League) -> QuestionSettings:
+def settings_for_questions(league: League) -> QuestionSettings:
+    """What the league says of questions.
+
+    Raises:
+        QuestionInvalidError: If it allows none.
+    """
     if league.questions is None:
         raise QuestionInvalidError(
             "league.toml has no section [questions].",

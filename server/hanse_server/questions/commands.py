@@ -14,7 +14,7 @@ from hanse_privacy.statistics.ranking import top as largest
 from hanse_server.carrying_out import carry_out
 from hanse_server.league import LeagueHome
 from hanse_server.questions.answer import Answer
-from hanse_server.questions.asking import question_proposal
+from hanse_server.questions.asking import question_proposal, settings_for_questions
 from hanse_server.questions.picture import answer_picture
 from hanse_server.questions.prediction import predict
 from hanse_server.questions.table import answer_table
@@ -26,7 +26,7 @@ from hanse_server.questions.terms import (
     Terms,
     Weeks,
 )
-from hanse_server.submission import begin
+from hanse_server.submission import begin, league_of
 
 PICTURE_FILE = "answer.svg"
 
@@ -117,14 +117,16 @@ def _ask(
 ) -> Answer | None:
     """Predict, confirm, carry out, show; none if it was only predicted."""
     console, paths = Console(), LeagueHome(root=home)
-    league = paths.load()
+    now = datetime.now(tz=UTC)
+    hours = settings_for_questions(paths.load()).valid_hours
+    league = league_of(paths, now=now, valid_hours=hours)
     proposal = question_proposal(
         terms,
         only=only or (),
         epsilon=epsilon,
         league=league,
         catalogue=load_catalogue(paths.root / league.catalogue),
-        now=datetime.now(tz=UTC),
+        now=now,
     )
     (step,) = proposal.steps
     if not isinstance(step, Question):

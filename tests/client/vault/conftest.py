@@ -6,7 +6,7 @@ import secrets
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -61,6 +61,8 @@ SOURCE = Path(__file__).parents[3] / "examples" / "own_data"
 HANSE = str(Path(sys.executable).parent / "hanse")
 READY_TIMEOUT_S = 60.0
 SMALL_EPSILON = 0.02
+PLAYED = ("alder", "birch", "echo")
+"""Partners without a vault of their own: the tests hold their keys. North has pinned the first two."""
 
 
 def run_hanse(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -162,6 +164,7 @@ class Trial:
     consent_key: SigningKey
     consent: Program
     nodes: dict[str, Node]
+    played: dict[str, SigningKey]
     drafts: dict[str, dict[str, Any]] = field(default_factory=dict)
     heard: dict[tuple[str, str], bytes] = field(default_factory=dict)
     """Key messages that vaults sent, by run and partner."""
@@ -182,6 +185,10 @@ class Trial:
     def south(self) -> Node:
         return self.nodes["south"]
 
+    def key_of(self, partner: str) -> SigningKey:
+        """The lasting key of a partner, with a vault or played."""
+        return self.nodes[partner].key if partner in self.nodes else self.played[partner]
+
     def payload(self, draft: str = "churn", **changes: Any) -> dict[str, Any]:
         """A proposal under a fresh name, with whatever a liar would change."""
         return copy.deepcopy(self.drafts[draft]) | {"run": f"{draft}-{secrets.token_hex(4)}"} | changes
@@ -196,30 +203,32 @@ class Trial:
             place = (proposal.digest, partner)
             if place not in self.heard:
                 made = self.made.setdefault(place, SessionKey.generate())
-                self.heard[place] = made.message(proposal.identity, partner=partner, key=self.nodes[partner].key)
+                self.heard[place] = made.message(proposal.identity, partner=partner, key=self.key_of(partner))
             messages.append(self.heard[place])
         return messages
 
     def vector(self, proposal: RunProposal, answer: Answer, round_number: int, /, *, attempt: int = 1) -> np.ndarray:
-        """What north answered, its mask taken off: south's session key is the tests' own."""
+        """What north answered, its masks taken off: the others' session keys are the tests' own."""
         assert answer.outcome is Outcome.DONE, answer.explanation
         step = proposal.step_of(round_number)
         assert step is not None
         keys = verified_keys(self.session_keys(proposal), proposal.identity)
-        south = self.made[(proposal.digest, "south")]
         asked = Attempt(round=round_number, step=proposal.steps.index(step), attempt=attempt)
         size = proposal.layout(step).size
-        nothing = mask(
-            np.zeros(size, dtype=np.int64),
-            ring=proposal.ring,
-            identity=proposal.identity,
-            attempt=asked,
-            partner="south",
-            pair_secrets=south.pair_secrets(proposal.identity, keys, partner="south"),
-        )
         collection = Collection(partners=proposal.partners(), attempt=asked, ring=proposal.ring, size=size)
         collection = collection.receive("north", decode(answer.result, MaskedResult).masked)
-        return collection.receive("south", nothing.tobytes()).total()
+        for partner in set(proposal.partners()) - {"north"}:
+            session = self.made[(proposal.digest, partner)]
+            nothing = mask(
+                np.zeros(size, dtype=np.int64),
+                ring=proposal.ring,
+                identity=proposal.identity,
+                attempt=asked,
+                partner=partner,
+                pair_secrets=session.pair_secrets(proposal.identity, keys, partner=partner),
+            )
+            collection = collection.receive(partner, nothing.tobytes())
+        return collection.total()
 
     def letter(
         self, proposal: RunProposal, round_number: int, /, *, key: SigningKey | None = None, **changes: Any
@@ -326,6 +335,18 @@ def _change(path: Path, old: str, new: str) -> None:
     path.write_text(text.replace(old, new), encoding="utf-8")
 
 
+def _join(workshop: Workshop) -> None:
+    """Have those who are played in the league's papers and notices, so that officers and manifests allow a run."""
+    names, parties = "".join(f', "{name}"' for name in PLAYED), workshop.consent / "parties.toml"
+    registered = "".join(
+        f'[[recipients]]\nname = "{name}"\nlegal_name = "{name}"\ncontact = "{name}"\ncountry = "DE"\n\n'
+        for name in PLAYED
+    )
+    _change(parties, 'parties = ["north", "south"', f'parties = ["north", "south"{names}')
+    _change(parties, "[[joint_arrangements]]", f"{registered}[[joint_arrangements]]")
+    _change(workshop.consent / "notices" / "notices.toml", '["north", "south"]', f'["north", "south"{names}]')
+
+
 def _draft(workshop: Workshop, name: str, *, epsilon: float) -> dict[str, Any]:
     league = workshop.league.load()
     draft = load_draft(workshop.root / "proposals" / f"{name}.toml").model_copy(update={"epsilon": epsilon})
@@ -333,8 +354,12 @@ def _draft(workshop: Workshop, name: str, *, epsilon: float) -> dict[str, Any]:
     return complete(draft, league=league, catalogue=catalogue, now=datetime.now(tz=UTC)).payload()
 
 
-def _node(workshop: Workshop, partner: str, logs: Path) -> Node:
+def _node(workshop: Workshop, partner: str, logs: Path, *, played: Mapping[str, SigningKey]) -> Node:
     home = workshop.node(partner)
+    if partner == "north":
+        pins = "".join(f'{name} = "{played[name].public.text}"\n' for name in PLAYED[:2])
+        _change(home.policy, "[pins.partners]\n", f"[pins.partners]\n{pins}")
+        _change(home.policy, "[limits]\n", "[limits]\nvouchers_needed = 2\n")
     # A slow consent service is a case of its own; and the south asks a person.
     _change(home.policy, "timeout_s = 10", "timeout_s = 1")
     if partner == "south":
@@ -369,13 +394,16 @@ def trial(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trial]:
     logs = folder / "logs"
     logs.mkdir()
     with lay_out(SOURCE, folder / "league") as workshop:
+        played = {name: SigningKey.generate() for name in PLAYED}
+        _join(workshop)
         consent_arguments = ("consent", "serve", "--config", str(workshop.consent / "consent.toml"))
         up = Trial(
             workshop=workshop,
             centre=SigningKey.load(workshop.league.signing_key),
             consent_key=SigningKey.load(workshop.consent / "keys" / "consent.key"),
             consent=Program(name="consent", arguments=consent_arguments, logs=logs),
-            nodes={partner: _node(workshop, partner, logs) for partner in workshop.partners},
+            nodes={partner: _node(workshop, partner, logs, played=played) for partner in workshop.partners},
+            played=played,
         )
         programs = [up.consent, *(node.program for node in up.nodes.values())]
         try:

@@ -84,9 +84,17 @@ def policy(centre: SigningKey = CENTRE, /, **limits: Any) -> Policy:
 LIMITS = policy().limits
 
 
-def is_refused(proposal: RunProposal, *earlier: RunProposal, limits: LimitSection = LIMITS) -> bool:
+PINNED = frozenset(key.public.text for key in KEYS.values())
+
+
+def is_refused(
+    proposal: RunProposal,
+    *earlier: RunProposal,
+    limits: LimitSection = LIMITS,
+    pinned: frozenset[str] = PINNED,
+) -> bool:
     try:
-        require_roster_apart(limits, proposal, earlier)
+        require_roster_apart(limits, proposal, earlier, pinned=pinned)
     except RosterTooCloseError:
         return True
     return False
@@ -132,6 +140,27 @@ def test_a_vault_under_a_new_name_is_the_same_vault() -> None:
     assert is_refused(RunProposal.parse(payload), first) is True
     payload["roster"][-1]["public_key"] = SigningKey.generate().public.text
     assert is_refused(RunProposal.parse(payload), first) is False
+
+
+@pytest.mark.parametrize(
+    ("roster", "refused"),
+    [
+        (ALL, False),
+        # Two vaults fewer, of which one may be the centre's own: the difference is that of the other.
+        (("north", "south"), True),
+        (("north", "south", "inland"), True),
+        # One that is pinned and any number that are not.
+        (("north", "south", "east", "west", "inland"), True),
+        # Two that are pinned here are enough.
+        (("north", "west", "inland"), False),
+    ],
+)
+def test_vaults_that_are_not_pinned_make_no_difference_larger(roster: Sequence[str], refused: bool) -> None:
+    pinned = PINNED - {KEYS[name].public.text for name in ("west", "inland")}
+    for one, other in ((run_of(roster), run_of(ALL)), (run_of(ALL), run_of(roster))):
+        assert is_refused(one, other, pinned=pinned) is refused
+    # With all of them pinned, only one vault fewer or more is too close.
+    assert is_refused(run_of(roster), run_of(ALL)) is (len(set(roster) ^ set(ALL)) == 1)
 
 
 @pytest.mark.parametrize(

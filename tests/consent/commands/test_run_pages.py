@@ -202,6 +202,14 @@ def test_what_stands_where() -> None:
 HOSTILE = "[bold red]x[/] [/nothing] :boom: \x1b]0;owned\x07\x1b[2J\x9b31m\u202e\r\nchurn-1 at north: approved"
 
 
+def test_vouchers_stand_beside_the_partner_whom_they_are_for() -> None:
+    assert "vouchers" not in printed(run_page(detail()))
+    north, south = TERMS["roster"]
+    vouched = south | {"vouchers": ["hanse-voucher:north:south:AAAA"] * 2}
+    page = detail(TERMS | {"roster": [north, vouched]})
+    assert f"south, key {page.document.roster[1].key.fingerprint}, vouchers: 2" in printed(run_page(page))
+
+
 def test_texts_of_others_are_shown_and_not_obeyed() -> None:
     terms = copy.deepcopy(TERMS) | {
         "title": HOSTILE[:200],
