@@ -38,6 +38,8 @@ class RunStep(Part):
 
     reads: ClassVar[tuple[str, ...]] = ("pd:PurchasesAndSpendingHabit",)
     """W3C DPV terms of what the operation reads of a customer; a proposal must state them."""
+    counts: ClassVar[tuple[str, ...]] = ("customers",)
+    """Blocks in which each customer counts one: a clip that cuts it would make the sum wrong for everybody."""
 
     purpose: PurposeName
     """The step uses only customers who granted this purpose."""
@@ -108,6 +110,8 @@ class ChurnGradientStep(RunStep):
 
 class ChurnEvaluationStep(RunStep):
     """Score histograms of customers who stayed and who left, from which anyone computes the AUC."""
+
+    counts: ClassVar[tuple[str, ...]] = ("histogram",)
 
     operation: Literal["churn-evaluation"] = "churn-evaluation"
     version: Literal[1] = 1
