@@ -1,7 +1,7 @@
 """Games whose vectors come from purchases, by the operations that a vault runs, and one of vectors written by hand."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from hanse_models.churn import WEIGHTS
 from hanse_models.purchases import BasketWeeks, Breadth, ItemWeeks, PurchaseHistory
 from hanse_privacy.protocol.steps import Block, ChurnEvaluationStep, ChurnGradientStep, PopularityStep
 from hanse_privacy.release import BlockLayout, ReleaseLayout
+from hanse_privacy.units import CustomerAcrossTheRoster
 
 _UNITS = 2**12
 _CUT = 20
@@ -173,6 +174,21 @@ def popularity_release(*, noise_multiplier: float, honest_shares: int) -> SumGam
         layout=_layout(blocks, noise_multiplier=noise_multiplier, honest_shares=honest_shares),
         with_canary=lambda: [canary],
         without_canary=lambda: [nobody],
+    )
+
+
+def person_release(*, noise_multiplier: float, honest_shares: int) -> SumGame:
+    """A release in the shape of popularity statistics, of nobody or of one person at as many vaults as are honest.
+
+    The person is at twice every clip at each of them, and always in the same direction: the worst that a unit which
+    spans those vaults can be. The sum over a vault's customers and over vaults is one sum, here in one batch for each.
+    """
+    alone = popularity_release(noise_multiplier=noise_multiplier, honest_shares=honest_shares)
+    unit = CustomerAcrossTheRoster(partners_at_most=honest_shares)
+    return SumGame(
+        layout=replace(alone.layout, unit=unit),
+        with_canary=lambda: [batch for _ in range(unit.vaults) for batch in alone.with_canary()],
+        without_canary=alone.without_canary,
     )
 
 
