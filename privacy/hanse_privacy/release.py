@@ -274,12 +274,12 @@ def _round_within(rows: NDArray[np.float64], *, squared_bound: int) -> tuple[NDA
     integers = np.rint(rows).astype(np.int64)
     over = _squared_norms(integers) > squared_bound
     refitted = int(over.sum())
-    shrink = 1.0
+    shrink, less = 1.0, 1e-9
     while over.any():
         integers[over] = np.trunc(rows[over] * shrink).astype(np.int64)
         over = _squared_norms(integers) > squared_bound
-        # Only floating-point error in the clip can bring us here again.
-        shrink *= 1 - 1e-9
+        # Only floating-point error in the clip can bring us here again; each time more is taken, so that it ends.
+        shrink, less = max(1 - less, 0.0), 2 * less
     return integers, refitted
 
 
