@@ -48,7 +48,7 @@ class PrivacyUnit(BaseModel, ABC):
 
     Guarantee: a release under :class:`~hanse_privacy.release.ReleaseLayout` costs its event's ρ for one unit, which has
     at most :attr:`vaults` vectors in the sum: one customer at each of so many vaults. It holds against vaults that
-    collude, too, for what the unit has at other vaults; a vault knows its own rows.
+    collude or clip nothing, too, for what the unit has at other vaults; nothing is hidden from a vault of its own rows.
 
     Edge cases: whoever has k vectors in one sum, fewer or more than that, has a sensitivity of k / vaults times the
     unit's (:meth:`~hanse_privacy.guarantee.Guarantee.epsilon_at`). A person with two customer numbers at one vault has
