@@ -2,9 +2,10 @@
 
 Each mechanism of benchmarks/audits/catalogue.py is played with a worst-case canary and without, many times, and what is
 claimed of it at the same δ stands beside the lower bound. The same audit of mutants (noise off, half of its deviation,
-no clip, a customer twice, shares sized for two vaults more than there are, a share missing) has to find more than the
-claim, and with shares for one vault more than there are, more than ``gaussian_epsilon``: the claim is above that, since
-it is converted from zero-concentrated privacy. A lower bound below a claim proves nothing: the audit fails to refute.
+no clip, a clip not divided over a person's vaults, a customer twice, shares sized for two vaults more than there are, a
+share missing) has to find more than the claim, and with shares for one vault more than there are, more than
+``gaussian_epsilon``: the claim is above that, since it is converted from zero-concentrated privacy. A lower bound below
+a claim proves nothing: the audit fails to refute.
 
 ``one_run_*`` is a single release with many canaries, at a δ of its own: it costs one release and shows less.
 """
@@ -24,6 +25,7 @@ _RELEASES = {
     "skellam noise": 4_000_000,
     "count release": 4_000_000,
     "popularity release": 500_000,
+    "person at two partners": 500_000,
     "league release": 500_000,
     "popularity operation": 500_000,
     "churn operation": 500_000,

@@ -15,13 +15,14 @@ from audits.games import (
     skellam_noise,
 )
 from audits.league_sum import CollusiveLeagueSum
-from audits.machinery import MUTANTS, SHIPPED, Machinery
+from audits.machinery import MUTANTS, MUTANTS_OF_SPANNING_UNITS, SHIPPED, Machinery
 from audits.vault_games import (
     churn_operation,
     count_operation,
     count_release,
     evaluation_operation,
     histogram_operation,
+    person_release,
     popularity_operation,
     popularity_release,
     quantile_operation,
@@ -90,13 +91,17 @@ def _release(game: SumGame | ChurnGame, *, shipped: Machinery = SHIPPED) -> Audi
     return Audited(
         claimed_epsilon=game.claimed_epsilon(delta=DELTA),
         shipped=playing(SHIPPED),
-        mutants={name: playing(machinery) for name, machinery in MUTANTS.items()},
+        mutants={name: playing(machinery) for name, machinery in _mutants_of(game).items()},
     )
 
 
 def _without_clip(mechanism: Audited) -> Audited:
     """Nobody is longer than the clip of these: without it nothing changes, and there is nothing to notice."""
     return replace(mechanism, mutants={name: play for name, play in mechanism.mutants.items() if name != "clip off"})
+
+
+def _mutants_of(game: SumGame | ChurnGame) -> dict[str, Machinery]:
+    return MUTANTS | MUTANTS_OF_SPANNING_UNITS if game.layout.unit.vaults > 1 else MUTANTS
 
 
 def audited() -> dict[str, Audited]:
@@ -110,6 +115,7 @@ def audited() -> dict[str, Audited]:
         ),
         "count release": _release(count_release(noise_multiplier=1.0, honest_shares=2)),
         "popularity release": _release(popularity_release(noise_multiplier=1.0, honest_shares=2)),
+        "person at two partners": _release(person_release(noise_multiplier=1.0, honest_shares=2)),
         "league release": _release(
             popularity_release(noise_multiplier=1.0, honest_shares=2),
             shipped=Machinery(together=CollusiveLeagueSum(honest=2)),

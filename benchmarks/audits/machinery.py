@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from hanse_privacy.randomness import RandomSource
 from hanse_privacy.release import CustomerSum, ReleaseLayout, add_noise, sum_customers
+from hanse_privacy.units import CustomerAtOnePartner
 
 Batch = Mapping[str, NDArray[np.float64]]
 
@@ -82,6 +83,11 @@ def _sum_without_clip(layout: ReleaseLayout, batches: Iterable[Batch]) -> Custom
     return CustomerSum(vector=vector, customers=customers, clipped={}, refitted=0)
 
 
+def _sum_with_the_whole_clip(layout: ReleaseLayout, batches: Iterable[Batch]) -> CustomerSum:
+    """Clip each customer as if one unit were at one vault only."""
+    return sum_customers(replace(layout, unit=CustomerAtOnePartner()), batches)
+
+
 SHIPPED = Machinery()
 
 MUTANTS = {
@@ -94,3 +100,6 @@ MUTANTS = {
     "shares for one more": Machinery(add_noise=_shares_for_more(1)),
 }
 """By what is broken."""
+
+MUTANTS_OF_SPANNING_UNITS = {"clip undivided": Machinery(add_up=_sum_with_the_whole_clip)}
+"""The same, where one unit's vectors come from several vaults."""

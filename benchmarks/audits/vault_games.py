@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -24,6 +24,7 @@ from hanse_privacy.protocol.question_steps import (
 )
 from hanse_privacy.protocol.steps import Block, ChurnEvaluationStep, ChurnGradientStep, PopularityStep
 from hanse_privacy.release import BlockLayout, ReleaseLayout
+from hanse_privacy.units import CustomerAcrossTheRoster
 
 _UNITS = 2**12
 _CUT = 20
@@ -244,6 +245,21 @@ def popularity_release(*, noise_multiplier: float, honest_shares: int) -> SumGam
         layout=_layout(blocks, noise_multiplier=noise_multiplier, honest_shares=honest_shares),
         with_canary=lambda: [canary],
         without_canary=lambda: [nobody],
+    )
+
+
+def person_release(*, noise_multiplier: float, honest_shares: int) -> SumGame:
+    """A release in the shape of popularity statistics, of nobody or of one person at as many vaults as are honest.
+
+    The person is at twice every clip at each of them, and always in the same direction: the worst that a unit which
+    spans those vaults can be. The sum over a vault's customers and over vaults is one sum, here in one batch for each.
+    """
+    alone = popularity_release(noise_multiplier=noise_multiplier, honest_shares=honest_shares)
+    unit = CustomerAcrossTheRoster(partners_at_most=honest_shares)
+    return SumGame(
+        layout=replace(alone.layout, unit=unit),
+        with_canary=lambda: [batch for _ in range(unit.vaults) for batch in alone.with_canary()],
+        without_canary=alone.without_canary,
     )
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import Any
 
 import duckdb
@@ -30,7 +29,7 @@ from hanse_demo.summary import DemoOracle, Interval, PartnerTruth, Released, Rel
 from hanse_demo.workshop import Workshop
 from hanse_models.catalogue import Catalogue, load_catalogue
 from hanse_models.popularity import SharedPopularity
-from hanse_privacy.accounting import epsilon_of, total_rho
+from hanse_privacy.accounting import epsilon_of
 from hanse_privacy.errors import HanseError
 from hanse_privacy.protocol.steps import ChurnEvaluationStep, ChurnGradientStep, PopularityStep
 from hanse_server.intervals import interval
@@ -40,7 +39,7 @@ TARGET_WEEKS = 4
 _POPULAR_ITEMS = 12
 NOT_YET = (
     "Inclusion of proposals and releases in an evidence log that partners witness.",
-    "A bound on what one household gives to several partners together.",
+    "Private matching: these runs bound what a household gives to one partner, and not to several together.",
 )
 ORACLE_NOTE = (
     "Exact figures computed by the harness, which owns all partners' data. No party of a real league could see them."
@@ -100,7 +99,10 @@ def evaluate(finished: Finished, *, workshop: Workshop, purchases: Mapping[str, 
                     purchases[partner],
                     consented=consented[partner],
                     released=popularity_of(released),
-                    clips=ReleaseClips(rate=step.rate.clip, breadth=step.breadth.clip),
+                    clips=ReleaseClips(
+                        rate=step.rate.clip / run.proposal.unit.vaults,
+                        breadth=step.breadth.clip / run.proposal.unit.vaults,
+                    ),
                     window=RecommendationWindow(
                         last_week=step.last_week, target_weeks=TARGET_WEEKS, half_life_weeks=step.half_life_weeks
                     ),
@@ -152,7 +154,7 @@ def collect_oracle(
         churn_difference=churn.difference if churn is not None else None,
         multiple_partners=multiple_partners(
             counts,
-            runs={run.proposal.run: (_run_rho(run), run.proposal.delta) for run in finished.runs},
+            runs={run.proposal.run: run.proposal.guarantee for run in finished.runs},
             largest=max(counts) if counts else len(workshop.partners),
         ),
     )
@@ -167,10 +169,6 @@ def popularity_of(released: Mapping[str, Any]) -> SharedPopularity:
     )
 
 
-def _run_rho(run: FinishedRun) -> Fraction:
-    return total_rho(run.proposal.events())
-
-
 def _released_run(run: FinishedRun, *, workshop: Workshop, catalogue: Catalogue) -> ReleasedRun:
     proposal, released = run.proposal, run.result["released"]
     return ReleasedRun(
@@ -178,7 +176,7 @@ def _released_run(run: FinishedRun, *, workshop: Workshop, catalogue: Catalogue)
         title=proposal.title,
         purposes=proposal.purposes(),
         partners=proposal.partners(),
-        unit=proposal.unit.value,
+        unit=proposal.unit.kind.value,
         epsilon_stated=proposal.epsilon,
         epsilon_recorded={
             partner: _recorded_epsilon(workshop, partner, run=proposal.run, delta=proposal.delta)

@@ -122,14 +122,14 @@ class MultiplePartners(_Part):
     """What the stated ε means for a household that shops at k partners of the league.
 
     Its k clipped vectors meet in the league's one sum, against one noise, and may all point the same way: a run that
-    costs ρ (zCDP) for one customer at one partner costs the household k²·ρ.
+    costs ρ (zCDP) for a unit with m vectors at most costs the household (k/m)²·ρ; m is 1 for a customer at one partner.
     """
 
     partners: int
     households: int | None
     """Null where nobody can know it, not even the harness."""
     epsilon: dict[str, float]
-    """Per run: ε of k²·ρ, at the run's own δ."""
+    """Per run: ε of (k/m)²·ρ, at the run's own δ."""
 
 
 class DemoOracle(_Part):

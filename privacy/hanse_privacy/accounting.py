@@ -10,7 +10,7 @@ import functools
 import math
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import numpy as np
@@ -59,6 +59,14 @@ class ReleaseEvent:
         the discrete Gaussian's own D² / 2σ².
         """
         return _rho(self)
+
+    def weighing(self, part: Fraction) -> "ReleaseEvent":
+        """The same release for somebody whose vectors are ``part`` times as long as the unit's, together.
+
+        Its ρ is at most ``part``² times this one's where ``part`` is 1 or more; where it is less, only nearly, because
+        τ does not shrink. So it is composed anew.
+        """
+        return replace(self, squared_sensitivity=math.ceil(part**2 * self.squared_sensitivity))
 
     @property
     def total_variation(self) -> float:

@@ -13,8 +13,11 @@ from hanse_privacy.validation import require_at_least
 class Guarantee:
     """The formal guarantee of a run's releases together.
 
-    For any two data sets that differ by one unit, and any set of outcomes S of what is released:
+    For any two data sets that are neighbours for the unit, and any set of outcomes S of what is released:
     P[S on one] ≤ e^ε · P[S on the other] + δ, also for whoever knows all noise but that of the honest vaults.
+
+    Edge case: whoever is a vault's own customer has no secret from that vault. If it colludes, the bound is of what the
+    other vaults hold.
 
     Args:
         unit: Whose addition or removal is hidden.
@@ -23,7 +26,7 @@ class Guarantee:
         rho: The same as zero-concentrated differential privacy.
         partners: Vaults in the roster.
         honest_minimum: How many of them the bound counts on.
-        releases: Noisy sums.
+        events: The noisy sums, each with the unit's own sensitivity.
     """
 
     unit: PrivacyUnit
@@ -32,7 +35,7 @@ class Guarantee:
     rho: Fraction
     partners: int
     honest_minimum: int
-    releases: int
+    events: tuple[ReleaseEvent, ...]
 
     @classmethod
     def of(
@@ -53,13 +56,24 @@ class Guarantee:
             rho=total_rho(released),
             partners=partners,
             honest_minimum=honest_minimum,
-            releases=len(released),
+            events=released,
         )
 
+    @property
+    def releases(self) -> int:
+        """Noisy sums."""
+        return len(self.events)
+
     def epsilon_at(self, partners: int) -> float:
-        """ε at the same δ for a person who is a customer of so many partners: their vectors meet in one sum."""
+        """ε at the same δ for a person who is a customer of so many partners: their vectors meet in one sum.
+
+        With k of them, of which a unit has m at most, ρ is (k/m)² times the unit's: more for k above m, less below (but
+        for τ, which is composed anew). What the samplers leave out, (1 + e^ε) times it, is not taken from δ here: it
+        matters to no ε below 50.
+        """
         require_at_least(1, partners=partners)
-        return epsilon_from_rho(partners**2 * self.rho, delta=self.budget.delta)
+        part = Fraction(partners, self.unit.vaults)
+        return epsilon_from_rho(total_rho(event.weighing(part) for event in self.events), delta=self.budget.delta)
 
     def explain(self) -> str:
         """The guarantee in one paragraph, with what it does not protect."""
@@ -74,12 +88,14 @@ class Guarantee:
         stated = f"ε = {self.budget.epsilon:g}, δ = {self.budget.delta:g}"
         return (
             f"The run releases {self.releases} noisy {sums} over all {self.partners} partners, nothing of one partner"
-            " alone. Whether everything that one partner holds about one of its customers was used or not changes the"
-            f" chance of any outcome by at most a factor of e^{self.budget.epsilon:g}, but for a chance of"
-            f" {self.budget.delta:g} ({stated}; the releases cost ε = {self.spent_epsilon:.4g}). This holds against"
-            f" {against}, if the other {self.honest_minimum} keep their noise and keys to themselves, and whatever else"
-            " anybody knows. It does not hold against the customer's own partner. A person who is a customer of two"
-            f" partners is protected less: ε = {self.epsilon_at(2):.3g}. Not protected are a partner's totals, that a"
-            " partner takes part, and what this run tells together with other runs: each run's loss is in the vaults'"
-            " ledgers."
+            f" alone. Whether {self.unit.holdings} {self.unit.neighbours.words} changes the chance of any outcome by at"
+            f" most a factor of e^{self.budget.epsilon:g}, but for a chance of {self.budget.delta:g} ({stated}; the"
+            f" releases cost ε = {self.spent_epsilon:.4g}). This holds against {against}, if the other"
+            f" {self.honest_minimum} keep their noise and keys to themselves, and whatever else anybody knows."
+            f" {self.unit.limits(roster=self.partners, epsilon_at=self._in_words)} Not protected are a partner's"
+            " totals, that a partner takes part, and what this run tells together with other runs: each run's loss is"
+            " in the vaults' ledgers."
         )
+
+    def _in_words(self, partners: int) -> str:
+        return f"ε = {self.epsilon_at(partners):.3g}"

@@ -1,15 +1,16 @@
 """A release: customers' vectors, clipped, put on integers, summed, noised. The one door out of a vault.
 
 A release carries one or more *blocks* (say, purchase rates, breadth and the customer count). Each
-block has its own clip and a share of the privacy loss; together they form one vector per customer
+block has its own clip and a share of the privacy loss; together they form one vector per privacy unit
 whose L2 norm is at most 1, and one Gaussian mechanism covers it (splitting ρ by ``share`` is exactly
-splitting zCDP). The noise of that mechanism is made in shares, one per vault: what is released is the
-sum of all vaults' vectors, and no vault's own.
+splitting zCDP). A unit that spans m vaults has a customer's vector at each, of norm at most 1/m. The noise
+of that mechanism is made in shares, one per vault: what is released is the sum of all vaults' vectors, and
+no vault's own.
 """
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,11 +19,15 @@ from hanse_privacy.accounting import ReleaseEvent
 from hanse_privacy.errors import HanseError
 from hanse_privacy.noise.discrete_gaussian import largest_draw, sample_discrete_gaussian
 from hanse_privacy.randomness import RandomSource
+from hanse_privacy.units import CustomerAtOnePartner, PrivacyUnit
 from hanse_privacy.validation import require, require_at_least, require_not_empty, require_positive
 
 SMALLEST_NOISE_UNITS = 4
 """A share of noise narrower than this many integer units is refused: from there on τ is below 10^-67 (see
 :func:`~hanse_privacy.accounting.tau`)."""
+
+SMALLEST_GRID = 16
+"""Integer units that a customer's norm at one vault has at least: on a coarser grid, rounding would be all there is."""
 
 LARGEST_NOISE_MULTIPLIER = 1e6
 SMALLEST_CLIP = 1e-6
@@ -45,7 +50,8 @@ class BlockLayout:
     name: str
     size: int
     clip: float
-    """Bound on each customer's L2 norm in this block, in the block's own unit."""
+    """Bound on each privacy unit's L2 norm in this block, all its vaults together, in the block's own unit: each vault
+    clips a customer to the clip divided by the vaults that one unit may be at."""
     share: float
     """Part of the release's ρ that this block gets."""
 
@@ -68,7 +74,13 @@ class ReleaseLayout:
 
     Guarantee: a sum of vectors made by :func:`sum_customers` under this layout, to which at least ``honest_shares``
     vaults have added discrete Gaussian noise of ``share_variance_parameter`` in every coordinate, satisfies the zCDP of
-    :attr:`event` for adding or removing one customer of one vault, against everybody who does not know those shares.
+    :attr:`event` for adding or removing one :attr:`unit`, against everybody who does not know those shares. The unit's
+    vectors come from at most m = ``unit.vaults`` vaults, one from each, and each is of integer norm at most
+    ``units`` / m: whatever their directions, they change the sum by at most ``units``, by the triangle inequality.
+
+    Edge cases: where m does not divide ``units``, each vault's bound is the largest integer squared norm that keeps to
+    ``units`` / m, so that nothing is rounded up. k vectors instead of m have a sensitivity of ``units`` · k / m.
+    Whoever is at a colluding vault, too, is protected for the vectors that the other vaults have, which are fewer.
     """
 
     blocks: tuple[BlockLayout, ...]
@@ -78,6 +90,8 @@ class ReleaseLayout:
     """σ as a multiple of the sensitivity, of the shares together that the guarantee counts on."""
     honest_shares: int
     """h: so many vaults' shares make up that σ."""
+    unit: PrivacyUnit = field(default_factory=CustomerAtOnePartner)
+    """Whom the noise protects, and so how much of the norm one vault's vector of a customer may have."""
 
     def __post_init__(self) -> None:
         require_not_empty(blocks=self.blocks)
@@ -89,6 +103,13 @@ class ReleaseLayout:
             bound=f"at most {LARGEST_NOISE_MULTIPLIER:g}",
         )
         require(16 <= self.units <= 2**24, name="units", value=self.units, bound="between 16 and 2^24")
+        vaults, smallest = self.unit.vaults, SMALLEST_GRID * self.unit.vaults
+        require(
+            self.units >= smallest,
+            name="units",
+            value=self.units,
+            bound=f"{smallest} or more: {SMALLEST_GRID} for each of {vaults} partners that a unit may be at",
+        )
         total = math.fsum(block.share for block in self.blocks)
         require(total <= 1 + 1e-12, name="sum of shares", value=total, bound="at most 1")
         require_at_least(1, honest_shares=self.honest_shares)
@@ -106,13 +127,18 @@ class ReleaseLayout:
         return sum(block.size for block in self.blocks)
 
     @property
+    def squared_customer_norm(self) -> int:
+        """The largest squared integer norm of one customer's vector at one vault: (units / m)², rounded down."""
+        return self.units**2 // self.unit.vaults**2
+
+    @property
     def share_variance_parameter(self) -> int:
         """σ²/h in squared integer units, rounded up: what each vault adds."""
         return math.ceil((self.noise_multiplier * self.units) ** 2 / self.honest_shares)
 
     @property
     def event(self) -> ReleaseEvent:
-        """What one release under this layout costs."""
+        """What one release under this layout costs for one unit."""
         return ReleaseEvent(
             squared_sensitivity=self.units**2,
             variance_parameter=self.share_variance_parameter,
@@ -122,10 +148,16 @@ class ReleaseLayout:
 
     def largest_entry(self, *, customers: int) -> int:
         """The largest magnitude of an entry of one vault's vector, its noise included."""
-        return customers * self.units + largest_draw(variance_parameter=self.share_variance_parameter)
+        return customers * (self.units // self.unit.vaults) + largest_draw(
+            variance_parameter=self.share_variance_parameter
+        )
 
     def decode(self, vector: NDArray[np.int64]) -> dict[str, NDArray[np.float64]]:
-        """Turn a released sum back into each block's own unit."""
+        """Turn a released sum back into each block's own unit.
+
+        A unit that spans vaults shortens vectors, and no coordinate's scale: what was within its part of the clip comes
+        back as it was.
+        """
         require(vector.shape == (self.size,), name="vector shape", value=vector.shape, bound=f"({self.size},)")
         parts, start = {}, 0
         for block in self.blocks:
@@ -150,7 +182,7 @@ class CustomerSum:
     vector: NDArray[np.int64]
     customers: int
     clipped: dict[str, int]
-    """Customers whose vector was longer than the clip, by block."""
+    """Customers whose vector was longer than their part of the clip, by block."""
     refitted: int
     """Customers whose rounding would have passed the integer bound, so it went toward zero instead."""
 
@@ -186,10 +218,11 @@ def sum_customers(layout: ReleaseLayout, batches: Iterable[Mapping[str, NDArray[
             bound="below 2^62",
         )
         for block in layout.blocks:
-            part, too_long = _clip_and_scale(_checked(batch, block, count), block=block, units=layout.units)
+            checked = _checked(batch, block, count)
+            part, too_long = _clip_and_scale(checked, block=block, units=layout.units, vaults=layout.unit.vaults)
             clipped[block.name] += too_long
             scaled.append(part)
-        integers, adjusted = _round_within(np.concatenate(scaled, axis=1), bound=layout.units)
+        integers, adjusted = _round_within(np.concatenate(scaled, axis=1), squared_bound=layout.squared_customer_norm)
         refitted += adjusted
         vector += integers.sum(axis=0, dtype=np.int64)
     return CustomerSum(vector=vector, customers=customers, clipped=clipped, refitted=refitted)
@@ -249,25 +282,33 @@ def _measured(part: NDArray[np.float64], *, clip: float) -> _Measured:
         return _Measured(direction=direction, relative=relative, is_too_long=relative > clip / safe)
 
 
-def _clip_and_scale(part: NDArray[np.float64], *, block: BlockLayout, units: int) -> tuple[NDArray[np.float64], int]:
-    """Bring each row to norm at most sqrt(share)·units; return how many rows were clipped."""
-    row = _measured(part, clip=block.clip)
+def _clip_and_scale(
+    part: NDArray[np.float64], *, block: BlockLayout, units: int, vaults: int
+) -> tuple[NDArray[np.float64], int]:
+    """Bring each row to norm at most sqrt(share)·units / vaults; return how many rows were clipped."""
+    clip = block.clip / vaults
+    row = _measured(part, clip=clip)
     too_long = row.is_too_long
-    clipped = np.where(too_long, row.direction * (block.clip / np.where(too_long, row.relative, 1.0)), part)
+    clipped = np.where(too_long, row.direction * (clip / np.where(too_long, row.relative, 1.0)), part)
+    # The whole clip is the scale, whatever part of it a customer may have: all vaults' integers mean the same.
     return clipped * (math.sqrt(block.share) * units / block.clip), int(too_long.sum())
 
 
-def _round_within(rows: NDArray[np.float64], *, bound: int) -> tuple[NDArray[np.int64], int]:
-    """Round to nearest; where a row's integer norm passes ``bound``, round toward zero instead."""
+def _round_within(rows: NDArray[np.float64], *, squared_bound: int) -> tuple[NDArray[np.int64], int]:
+    """Round to nearest; where a row's squared integer norm passes the bound, round toward zero instead.
+
+    The rows' own squared norms are below ``squared_bound`` + 1, but for floating-point error. Rounding toward zero
+    makes no row longer, and a squared integer norm that is below the next integer is at most the bound.
+    """
     integers = np.rint(rows).astype(np.int64)
-    over = _squared_norms(integers) > bound**2
+    over = _squared_norms(integers) > squared_bound
     refitted = int(over.sum())
-    shrink = 1.0
+    shrink, less = 1.0, 1e-9
     while over.any():
         integers[over] = np.trunc(rows[over] * shrink).astype(np.int64)
-        over = _squared_norms(integers) > bound**2
-        # Only floating-point error in the clip can bring us here again.
-        shrink *= 1 - 1e-9
+        over = _squared_norms(integers) > squared_bound
+        # Only floating-point error in the clip can bring us here again; each time more is taken, so that it ends.
+        shrink, less = max(1 - less, 0.0), 2 * less
     return integers, refitted
 
 

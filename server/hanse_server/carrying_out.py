@@ -24,7 +24,7 @@ def carry_out(home: LeagueHome, proposal: RunProposal, *, console: Console) -> d
         HanseError: If it was not approved, or failed.
     """
     console.print(f"Run {proposal.run}: ε = {proposal.cost_epsilon():.3f}, δ = {proposal.delta:g}", highlight=False)
-    console.print(proposal.guarantee.explain(), highlight=False)
+    console.print(proposal.guarantee.explain(), highlight=False, markup=False)
     console.print("Compliance officers of every partner have to approve it in their consent service.")
     require_approval(
         services_of(home),

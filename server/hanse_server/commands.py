@@ -15,6 +15,7 @@ from hanse_server.carrying_out import carry_out
 from hanse_server.flower.processes import environment, prepare, superlink_command
 from hanse_server.league import LeagueHome
 from hanse_server.league_ledger import LeagueLedger
+from hanse_server.person_spending import epsilon_of_a_person
 from hanse_server.submission import propose
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
@@ -70,12 +71,17 @@ def budget(
     as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON, for programs.")] = False,
 ) -> None:
     """Show what was asked of each partner, run by run and together."""
-    found = LeagueLedger(LeagueHome(root=home).ledger).spending(delta=delta)
+    paths = LeagueHome(root=home)
+    found, person = LeagueLedger(paths.ledger).spending(delta=delta), epsilon_of_a_person(paths, delta=delta)
     if as_json:
-        typer.echo(json.dumps({"delta": delta, "spending": [asdict(one) for one in found]}, indent=1))
+        spending = [asdict(one) for one in found]
+        typer.echo(json.dumps({"delta": delta, "spending": spending, "epsilon_of_a_person": person}, indent=1))
         return
     table = Table("partner", "run", "attempts asked", "answered", "ε at most")
     for one in found:
         table.add_row(one.partner, one.run or "all together", str(one.asked), str(one.answered), f"{one.epsilon:.3f}")
-    table.caption = f"δ = {delta:g}, for one customer at that partner. Losses compose: they do not add up."
+    table.caption = (
+        f"δ = {delta:g}, for one customer at that partner. Losses compose: they do not add up."
+        f" A person who is a customer of every partner: ε = {person:.3f} at most, over all runs."
+    )
     _console().print(table)

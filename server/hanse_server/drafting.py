@@ -12,8 +12,9 @@ from hanse_privacy.accounting import noise_multiplier_for, rho_for
 from hanse_privacy.errors import HanseError
 from hanse_privacy.protocol.proposal import RunProposal
 from hanse_privacy.protocol.vocabulary import RunId
+from hanse_privacy.protocol.written_units import Unit, write_unit
 from hanse_privacy.settings_files import read_settings
-from hanse_privacy.units import PrivacyBudget, PrivacyUnit
+from hanse_privacy.units import PrivacyBudget
 from hanse_server.league import League
 
 _ROUNDING_MARGIN = 1 - 1e-6
@@ -41,7 +42,7 @@ class Draft(BaseModel):
     data_categories: tuple[str, ...]
     minimum_cohort: int = Field(ge=1)
     honest_minimum: int = Field(ge=1)
-    unit: PrivacyUnit
+    unit: Unit
     units_per_clip: int
     epsilon: float = Field(gt=0)
     delta: float = Field(gt=0, lt=1)
@@ -81,7 +82,7 @@ def complete(draft: Draft, *, league: League, catalogue: Catalogue, now: datetim
         "week_one": league.week_one.isoformat(),
         "minimum_cohort": draft.minimum_cohort,
         "honest_minimum": draft.honest_minimum,
-        "unit": draft.unit.value,
+        "unit": write_unit(draft.unit),
         "units_per_clip": draft.units_per_clip,
         "epsilon": draft.epsilon,
         "delta": draft.delta,

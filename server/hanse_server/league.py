@@ -14,8 +14,9 @@ from hanse_privacy.identity import PublicKey, SigningKey
 from hanse_privacy.protocol.proposal import Recipient, RosterEntry
 from hanse_privacy.protocol.question_steps import GroupName
 from hanse_privacy.protocol.vocabulary import PartyName, PurposeName, Tier
+from hanse_privacy.protocol.written_units import Unit
 from hanse_privacy.settings_files import read_settings
-from hanse_privacy.units import PrivacyUnit
+from hanse_privacy.units import CustomerAtOnePartner
 
 
 class LeagueInvalidError(HanseError):
@@ -75,7 +76,7 @@ class QuestionSettings(_Section):
     data_categories: tuple[str, ...] = Field(min_length=1)
     minimum_cohort: int = Field(ge=1)
     honest_minimum: int = Field(ge=1)
-    unit: PrivacyUnit = PrivacyUnit.CUSTOMER_AT_ONE_PARTNER
+    unit: Unit = CustomerAtOnePartner()
     units_per_clip: int = Field(default=65_536, ge=16, le=2**24)
     delta: float = Field(gt=0, lt=1e-3)
     valid_hours: float = Field(default=24, gt=0, le=24 * 90)

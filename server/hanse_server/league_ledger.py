@@ -69,6 +69,21 @@ class PartnerSpending:
     epsilon: float
 
 
+@dataclass(frozen=True, kw_only=True)
+class RunAsked:
+    """What was asked in one run.
+
+    Args:
+        run: Its name.
+        partners: How many were asked.
+        events: Every attempt, once for all partners.
+    """
+
+    run: str
+    partners: int
+    events: tuple[ReleaseEvent, ...]
+
+
 class LeagueLedger:
     """The ledger, in a SQLite file of the centre.
 
@@ -148,6 +163,12 @@ class LeagueLedger:
                 (run,),
             ).fetchall()
         return tuple(charge_of(row).event for row in rows)
+
+    def runs(self) -> tuple[RunAsked, ...]:
+        """Every run that anything was asked in."""
+        with self._connected() as connection:
+            rows = connection.execute("SELECT run, count(DISTINCT partner) FROM asked GROUP BY run").fetchall()
+        return tuple(RunAsked(run=run, partners=partners, events=self.attempts(run)) for run, partners in rows)
 
     def spending(self, *, delta: float) -> tuple[PartnerSpending, ...]:
         """What was asked of each partner: each run, then all of them together, at one δ."""

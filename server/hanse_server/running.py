@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 from hanse_privacy.errors import HanseError
 from hanse_privacy.protocol.proposal import RunProposal
+from hanse_privacy.protocol.written_units import write_unit
 from hanse_server.conductor import Conductor, RunFailedError, Transport
 from hanse_server.league import LeagueHome, RunFolder
 from hanse_server.league_ledger import LeagueLedger
@@ -51,7 +52,7 @@ def conduct_run(home: LeagueHome, *, run: str, transport: Transport) -> None:
                 "title": proposal.title,
                 "proposal": proposal.digest,
                 "partners": list(proposal.partners()),
-                "unit": proposal.unit.value,
+                "unit": write_unit(proposal.unit),
                 "epsilon_of_proposal": proposal.cost_epsilon(),
                 "epsilon_stated": proposal.epsilon,
                 "delta": proposal.delta,

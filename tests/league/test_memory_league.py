@@ -25,6 +25,7 @@ from hanse_client.vault.vault import UnsafeRandomnessError, Vault
 from hanse_demo.grants import write_withdrawals
 from hanse_demo.memory_league import MemoryLeague
 from hanse_privacy.accounting import epsilon_of
+from hanse_privacy.errors import InvalidValueError
 from hanse_privacy.identity import SigningKey
 from hanse_privacy.ledger import LedgerUnusableError, PrivacyLedger
 from hanse_privacy.protocol.letters import open_instruction
@@ -36,6 +37,7 @@ from hanse_privacy.release import CustomerSum, ReleaseLayout, add_noise
 from hanse_server.conductor import RunFailedError
 from hanse_server.league import RunFolder
 from hanse_server.league_ledger import LeagueLedger
+from hanse_server.person_spending import epsilon_of_a_person
 
 
 def edit(path: Path, old: str, new: str) -> None:
@@ -118,6 +120,48 @@ def test_the_printed_epsilon_is_that_of_the_recorded_events(league: MemoryLeague
     events = [entry.event for entry in ledger_of(league, "north").entries() if entry.run == halved.run]
     assert len(events) == halved.rounds
     assert epsilon_of(events, delta=halved.delta) == printed_then > 1.8 * printed
+
+
+ACROSS = 'unit = { kind = "customer-across-the-roster", partners_at_most = 2 }'
+
+
+def test_a_run_for_people_across_the_roster(league: MemoryLeague) -> None:
+    draft = league.workshop.root / "proposals" / "popularity.toml"
+    edit(draft, 'unit = "customer-at-one-partner"', ACROSS)
+    # Each vault would count a customer as one half.
+    with pytest.raises(InvalidValueError, match="counts customers in customers"):
+        league.propose("popularity.toml")
+    edit(draft, "customers = { clip = 1.0", "customers = { clip = 2.0")
+    edit(draft, "breadth = { clip = 10.0", "breadth = { clip = 0.5")
+    proposal = league.propose("popularity.toml")
+    result = league.conduct(proposal)
+    assert result["unit"]["kind"] == "customer-across-the-roster"
+    used = [registered(league, partner, proposal)[0] for partner in league.workshop.partners]
+    deviation = stated_deviation(proposal, "customers", partners=2)
+    assert result["released"]["noise_standard_deviation"]["customers"] == pytest.approx(deviation, rel=1e-6)
+    # Everybody counts one, and everybody who bought anything is cut to a quarter: half of the clip for each vault.
+    assert abs(result["released"]["customers"]["value"] - sum(one.customers for one in used)) < 6 * deviation
+    assert all("customers 0" in one.clipped for one in used)
+    breadth = np.array(result["released"]["breadth"])
+    cut = sum(one.customers for one in used) * 0.25
+    noise = stated_deviation(proposal, "breadth", partners=2)
+    assert np.linalg.norm(breadth) < cut + 6 * noise * math.sqrt(len(breadth))
+    for partner in league.workshop.partners:
+        events = [entry.event for entry in ledger_of(league, partner).entries() if entry.run == proposal.run]
+        assert epsilon_of(events, delta=proposal.delta) == result["epsilon_of_proposal"] <= proposal.epsilon
+    (one,) = events
+    assert epsilon_of_a_person(league.workshop.league, delta=proposal.delta) == pytest.approx(
+        epsilon_of([one], delta=proposal.delta)
+    )
+
+
+def test_a_vault_whose_policy_has_not_the_unit_takes_no_part(league: MemoryLeague) -> None:
+    home = league.workshop.node("south")
+    league.stop_vault("south")
+    edit(home.policy, "run_epsilon =", 'units = ["customer-across-the-roster"]\nrun_epsilon =')
+    league.start_vault("south")
+    with pytest.raises(RunFailedError, match="privacy unit customer-at-one-partner is not allowed"):
+        league.conduct(league.propose("popularity.toml"))
 
 
 BLOCKS = ("rate", "breadth")

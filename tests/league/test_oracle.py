@@ -4,7 +4,6 @@ import hashlib
 import math
 from collections import Counter, defaultdict
 from datetime import date, timedelta
-from fractions import Fraction
 from pathlib import Path
 
 import duckdb
@@ -31,7 +30,9 @@ from hanse_models.popularity import SharedPopularity, exact_popularity
 from hanse_models.ranking_metrics import RankingView
 from hanse_privacy.accounting import ReleaseEvent, epsilon_of
 from hanse_privacy.errors import InvalidValueError
+from hanse_privacy.guarantee import Guarantee
 from hanse_privacy.release import BlockLayout, ReleaseLayout, sum_customers
+from hanse_privacy.units import CustomerAcrossTheRoster, CustomerAtOnePartner, PrivacyBudget, PrivacyUnit
 
 OWN_DATA = Path(__file__).parents[2] / "examples/own_data"
 WEEK_ONE = date(2016, 12, 26)
@@ -416,6 +417,25 @@ def test_churn_labels_must_be_known_in_time(purchases, training, evaluation, hor
         )
 
 
+def promise(
+    events: list[ReleaseEvent],
+    *,
+    delta: float,
+    unit: PrivacyUnit = CustomerAtOnePartner(),  # noqa: B008 - frozen
+) -> Guarantee:
+    budget = PrivacyBudget(epsilon=3.0, delta=delta)
+    return Guarantee.of(events, unit=unit, budget=budget, partners=4, honest_minimum=1)
+
+
+def test_a_household_under_a_unit_that_spans_the_roster_costs_what_is_stated_at_all_its_partners() -> None:
+    events = [ReleaseEvent(squared_sensitivity=2**20, variance_parameter=210 * 2**20, shares=1, size=100)]
+    across = promise(events, delta=1e-5, unit=CustomerAcrossTheRoster(partners_at_most=4))
+    found = multiple_partners(None, runs={"churn": across}, largest=4)
+    assert found[3].epsilon["churn"] == pytest.approx(across.spent_epsilon)
+    quarter = [ReleaseEvent(squared_sensitivity=2**16, variance_parameter=210 * 2**20, shares=1, size=100)]
+    assert found[0].epsilon["churn"] == pytest.approx(epsilon_of(quarter, delta=1e-5))
+
+
 def test_a_household_at_several_partners_weighs_as_often_in_one_sum() -> None:
     # Ten rounds of churn and one of popularity, as the vaults record them.
     def event(variance_parameter: int, *, times_the_clip: int = 1) -> ReleaseEvent:
@@ -424,10 +444,7 @@ def test_a_household_at_several_partners_weighs_as_often_in_one_sum() -> None:
         )
 
     churn, popularity = [event(210 * 2**20)] * 10, [event(2 * 2**20 + 3)]
-    runs = {
-        "churn": (sum((event.rho for event in churn), Fraction(0)), 1e-5),
-        "popularity": (popularity[0].rho, 1e-6),
-    }
+    runs = {"churn": promise(churn, delta=1e-5), "popularity": promise(popularity, delta=1e-6)}
     found = multiple_partners({1: 70, 3: 5}, runs=runs, largest=4)
     assert [row.partners for row in found] == [1, 2, 3, 4]
     assert [row.households for row in found] == [70, 0, 5, 0]

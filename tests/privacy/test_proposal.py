@@ -243,6 +243,79 @@ def test_no_field_may_be_missing(field: str) -> None:
         RunProposal.parse({name: value for name, value in payload().items() if name != field})
 
 
+ROSTER_UNIT: dict[str, Any] = {"kind": "customer-across-the-roster", "partners_at_most": 2}
+
+
+def across(unit: Any = None, *, clip: float = 2.0, **changes: Any) -> dict[str, Any]:
+    """A proposal for a unit that spans both partners, with clips of counts that are wide enough."""
+    whole = payload(unit=unit or ROSTER_UNIT, **changes)
+    whole["steps"][0]["customers"]["clip"] = whole["steps"][2]["histogram"]["clip"] = clip
+    return whole
+
+
+def test_a_signed_proposal_names_its_unit_and_the_unit_is_everywhere() -> None:
+    assert RunProposal.parse(payload()).payload()["unit"] == "customer-at-one-partner"
+    proposal = RunProposal.parse(across())
+    assert proposal.payload()["unit"] == ROSTER_UNIT | {"proof": None}
+    assert RunProposal.verify(proposal.sign(CENTRE), key=CENTRE.public) == proposal
+    assert proposal.guarantee.unit == proposal.unit
+    for step in proposal.steps:
+        assert proposal.layout(step).unit == proposal.unit
+        assert proposal.layout(step).squared_customer_norm == 32_768**2
+    # The same charge for the stated unit, whichever it is.
+    one = RunProposal.parse(payload())
+    assert [charge.event for charge in proposal.charges()] == [charge.event for charge in one.charges()]
+    assert proposal.cost_epsilon() == one.cost_epsilon()
+    assert proposal.digest != one.digest
+
+
+PROOF = {"name": "Nobody enters twice", "sha256": "ab" * 32}
+
+
+@pytest.mark.parametrize(
+    ("unit", "named"),
+    [
+        (ROSTER_UNIT | {"partners_at_most": 1}, "for 1 the unit is customer-at-one-partner"),
+        (ROSTER_UNIT | {"partners_at_most": 3}, "partners_at_most is 3, and the roster has 2 partners"),
+        (ROSTER_UNIT | {"proof": PROOF}, "leave proof out"),
+        (
+            {"kind": "linked-customer", "assurance": {"method": "m", "sha256": "ab" * 32, "partners_at_most": 3}},
+            "the roster has 2 partners",
+        ),
+    ],
+)
+def test_a_unit_that_does_not_fit_the_roster_is_refused(unit: Any, named: str) -> None:
+    with pytest.raises(InvalidValueError, match=named):
+        RunProposal.parse(across(unit, clip=8.0))
+
+
+def test_fewer_partners_than_the_roster_need_a_proof() -> None:
+    third = SigningKey.generate()
+    roster = [*payload()["roster"], {"partner": "east", "public_key": third.public.text}]
+    with pytest.raises(InvalidValueError, match="write 3, or add the proof that enforces 2"):
+        RunProposal.parse(across(roster=roster))
+    assert RunProposal.parse(across(ROSTER_UNIT | {"proof": PROOF}, roster=roster)).unit.evidence
+
+
+@pytest.mark.parametrize(("step", "block"), [(0, "customers"), (2, "histogram")])
+@pytest.mark.parametrize(("unit", "least"), [("customer-at-one-partner", 1), (ROSTER_UNIT, 2)])
+def test_a_clip_that_would_count_customers_for_less_than_one_is_refused(
+    step: int, block: str, unit: Any, least: int
+) -> None:
+    whole = across(unit)
+    whole["steps"][step][block]["clip"] = least
+    RunProposal.parse(whole)
+    whole["steps"][step][block]["clip"] = math.nextafter(least, 0)
+    with pytest.raises(InvalidValueError, match=f"counts customers in {block} .* at least {least}"):
+        RunProposal.parse(whole)
+
+
+def test_a_grid_is_fine_enough_for_each_of_the_vaults() -> None:
+    assert RunProposal.parse(across(units_per_clip=32))
+    with pytest.raises(InvalidValueError, match="16 for each of 2 partners"):
+        RunProposal.parse(across(units_per_clip=31))
+
+
 def test_a_roster_names_each_partner_and_each_key_once() -> None:
     twice = payload()["roster"][0]
     for roster in (

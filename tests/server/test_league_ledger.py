@@ -3,7 +3,9 @@
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
@@ -18,8 +20,11 @@ from hanse_privacy.protocol.ledger_statement import (
     open_statement,
     sign_statement,
 )
+from hanse_privacy.protocol.proposal import RunProposal
 from hanse_server.commands import app
+from hanse_server.league import LeagueHome, RunFolder
 from hanse_server.league_ledger import LeagueLedger, LeagueLedgerError, LedgersDisagreeError
+from hanse_server.person_spending import epsilon_of_a_person
 
 NORTH, SOUTH = SigningKey.generate(), SigningKey.generate()
 EVENT = ReleaseEvent(squared_sensitivity=100**2, variance_parameter=400**2, shares=2, size=50)
@@ -129,11 +134,70 @@ def test_a_damaged_ledger_asks_nothing(tmp_path: Path) -> None:
             ask()
 
 
+def proposed(home: LeagueHome, *, run: str, unit: Any) -> None:
+    key = SigningKey.generate()
+    step = {
+        "operation": "churn-gradient",
+        "purpose": "churn-training",
+        "tier": "standard",
+        "noise_multiplier": 40.0,
+        "rounds": 1,
+        "last_week": 9,
+        "horizon_weeks": 4,
+        "weights": 15,
+        "gradient": {"clip": 1.0, "share": 1.0},
+    }
+    proposal = RunProposal.parse(
+        {
+            "run": run,
+            "title": "Churn",
+            "data_categories": ["pd:PurchasesAndSpendingHabit"],
+            "recipients": [{"name": "centre", "country": "DE"}],
+            "roster": [
+                {"partner": "north", "public_key": NORTH.public.text},
+                {"partner": "south", "public_key": SOUTH.public.text},
+            ],
+            "catalogue": "0" * 64,
+            "week_one": "2026-01-05",
+            "minimum_cohort": 10,
+            "honest_minimum": 2,
+            "unit": unit,
+            "units_per_clip": 65536,
+            "epsilon": 1.0,
+            "delta": 1e-5,
+            "steps": [step],
+            "created_at": "2026-05-04T12:00:00Z",
+            "expires_at": "2026-05-05T12:00:00Z",
+        }
+    )
+    RunFolder(home, run).create(proposal.sign(key))
+
+
+def test_a_person_is_charged_for_every_run_by_its_unit(book: LeagueLedger, tmp_path: Path) -> None:
+    home = LeagueHome(root=tmp_path)
+    assert epsilon_of_a_person(home, delta=1e-6) == 0
+    proposed(home, run="across", unit={"kind": "customer-across-the-roster", "partners_at_most": 2})
+    proposed(home, run="alone", unit="customer-at-one-partner")
+    book.ask(["north", "south"], charge(run="across"))
+    # A person at both: the unit itself, once for both vaults.
+    assert epsilon_of_a_person(home, delta=1e-6) == pytest.approx(epsilon_of([EVENT], delta=1e-6))
+    book.ask(["north", "south"], charge(run="alone"))
+    twice = replace(EVENT, squared_sensitivity=4 * EVENT.squared_sensitivity)
+    assert epsilon_of_a_person(home, delta=1e-6) == pytest.approx(epsilon_of([EVENT, twice], delta=1e-6))
+    # Of a run that nothing is known of, as of the weakest unit; and each of two rosters counts.
+    book.ask(["north"], charge(run="lost"))
+    book.ask(["south", "north"], charge(run="lost too"))
+    events = [EVENT, twice, EVENT, twice]
+    assert epsilon_of_a_person(home, delta=1e-6) == pytest.approx(epsilon_of(events, delta=1e-6))
+
+
 def test_the_command_shows_it(book: LeagueLedger, tmp_path: Path) -> None:
     book.ask(["north", "south"], charge())
     shown = CliRunner().invoke(app, ["budget", "--home", str(tmp_path)])
     assert shown.exit_code == 0
     assert "all together" in shown.output
+    assert "A person who is a customer of every partner" in " ".join(shown.output.split())
     printed = CliRunner().invoke(app, ["budget", "--home", str(tmp_path), "--json", "--delta", "1e-5"])
     assert '"epsilon"' in printed.output
+    assert '"epsilon_of_a_person"' in printed.output
     assert '"delta": 1e-05' in printed.output

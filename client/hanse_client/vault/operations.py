@@ -54,6 +54,8 @@ class Work:
 
     step: Step
     weights: NDArray[np.float64] | None
+    vaults: int = 1
+    """So many vaults' vectors of one unit may meet in the sum: each vault clips to its part."""
 
 
 def parse_work(
@@ -62,6 +64,7 @@ def parse_work(
     operation: str,
     version: int,
     parameters: msgspec.Raw,
+    vaults: int,
 ) -> Work:
     """Match a letter with the proposal's step and decode its parameters strictly.
 
@@ -76,7 +79,7 @@ def parse_work(
         )
     if isinstance(step, PopularityStep | Question):
         decode(parameters, NoParameters)
-        return Work(step=step, weights=None)
+        return Work(step=step, weights=None, vaults=vaults)
     if step.weights != WEIGHTS:
         raise LetterMalformedError(
             f"The proposal's model has {step.weights} weights, this installation's {WEIGHTS}.",
@@ -89,7 +92,7 @@ def parse_work(
             f"The weights are not {step.weights} finite numbers from -{LARGEST_WEIGHT:g} to {LARGEST_WEIGHT:g}.",
             "The proposal states the model's size; a model that diverged needs a smaller learning rate.",
         )
-    return Work(step=step, weights=weights)
+    return Work(step=step, weights=weights, vaults=vaults)
 
 
 def customer_batches(work: Work, *, data: CohortData, cohort: Sequence[str]) -> Iterator[Batch]:
@@ -102,7 +105,7 @@ def customer_batches(work: Work, *, data: CohortData, cohort: Sequence[str]) -> 
         yield from _popularity(step, data=data, cohort=cohort)
         return
     if isinstance(step, Question):
-        yield from question_batches(step, data=data, cohort=cohort)
+        yield from question_batches(step, data=data, cohort=cohort, vaults=work.vaults)
         return
     if work.weights is None:
         raise LetterMalformedError("The round has no weights.", "Send the model's weights with it.")

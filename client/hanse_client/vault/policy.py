@@ -12,12 +12,14 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from hanse_privacy.caps import LIFETIME, Cap
 from hanse_privacy.errors import HanseError, InvalidValueError
+from hanse_privacy.evidence import Sha256
 from hanse_privacy.identity import PublicKey
 from hanse_privacy.protocol.proposal import RosterEntry, RunProposal, Step
 from hanse_privacy.protocol.vocabulary import PartyName, PurposeName, Tier
 from hanse_privacy.protocol.vouchers import VoucherRules
+from hanse_privacy.protocol.written_units import Unit
 from hanse_privacy.settings_files import read_settings
-from hanse_privacy.units import PrivacyBudget
+from hanse_privacy.units import PrivacyBudget, UnitKind
 
 
 class _Section(BaseModel):
@@ -106,6 +108,12 @@ class LimitSection(_Section):
     roster_period_weeks: int = Field(default=4, ge=1)
     """Purchases up to two weeks that are less than this apart are the same, for the rule on rosters; so are those of
     two questions that share a week."""
+    units: tuple[UnitKind, ...] = Field(
+        default=(UnitKind.CUSTOMER_AT_ONE_PARTNER, UnitKind.CUSTOMER_ACROSS_THE_ROSTER), min_length=1
+    )
+    """Whom a run may promise ε to. A linked customer must be named: its promise is as good as the linkage."""
+    accepted_proofs: tuple[Sha256, ...] = ()
+    """Digests of the papers that officers read and accepted; a unit that rests on any other is refused."""
     run_epsilon: float = Field(gt=0)
     """The most that one run may cost."""
     total_epsilon: float = Field(gt=0)
@@ -273,6 +281,7 @@ def _unpinned_faults(policy: Policy, proposal: RunProposal, entry: RosterEntry, 
 def _limit_faults(policy: Policy, proposal: RunProposal) -> list[str]:
     limits = policy.limits
     faults = [fault for step in proposal.steps for fault in _operation_faults(limits, step)]
+    faults += _unit_faults(limits, proposal.unit)
     if policy.pins.centre not in {recipient.name for recipient in proposal.recipients}:
         faults.append(f"{policy.pins.centre} receives every sum and is not among the recipients")
     if proposal.week_one != limits.week_one:
@@ -296,6 +305,16 @@ def _limit_faults(policy: Policy, proposal: RunProposal) -> list[str]:
         faults.append(f"epsilon {proposal.epsilon:g} is above {limits.run_epsilon:g} for one run")
     if proposal.delta > limits.delta:
         faults.append(f"delta {proposal.delta:g} is above {limits.delta:g}")
+    return faults
+
+
+def _unit_faults(limits: LimitSection, unit: Unit) -> list[str]:
+    faults = [] if unit.kind in limits.units else [f"privacy unit {unit.kind.value} is not allowed"]
+    faults += [
+        f"the {paper} is not among the accepted_proofs"
+        for paper in unit.evidence
+        if paper.sha256 not in limits.accepted_proofs
+    ]
     return faults
 
 

@@ -24,13 +24,20 @@ class Amounts(Protocol):
 
 
 def question_batches(
-    question: Question, *, data: Amounts, cohort: Sequence[str]
+    question: Question, *, data: Amounts, cohort: Sequence[str], vaults: int = 1
 ) -> Iterator[Mapping[str, NDArray[np.float64]]]:
-    """Yield each customer's exact vectors, block by block."""
+    """Yield each customer's exact vectors, block by block.
+
+    Args:
+        question: What is asked.
+        data: The cohort's rows.
+        cohort: Pseudonyms.
+        vaults: So many vaults' vectors of one unit may meet in the sum: each vault clips to its part.
+    """
     amounts = data.amounts(cohort, question)
     match question:
         case CountQuestion():
-            yield from _with_counts(question, amounts)
+            yield from _with_counts(question, amounts, clip=question.answer.clip / vaults)
         case HistogramQuestion():
             vectors = histogram_vectors(amounts, edges=question.edges)
             yield from ({"answer": answer} for _, answer in _in_batches(vectors))
@@ -39,14 +46,16 @@ def question_batches(
             yield from ({"answer": answer} for _, answer in _in_batches(vectors))
 
 
-def _with_counts(question: CountQuestion, amounts: CustomerAmounts) -> Iterator[Mapping[str, NDArray[np.float64]]]:
+def _with_counts(
+    question: CountQuestion, amounts: CustomerAmounts, *, clip: float
+) -> Iterator[Mapping[str, NDArray[np.float64]]]:
     bought = amounts.bought
     for rows, answer in _in_batches(count_vectors(amounts)):
         batch = {"answer": answer}
         if question.customers is not None:
             batch["customers"] = bought[rows, None]
         if question.over is not None:
-            batch["over"] = is_longer(answer, question.answer.clip)[:, None].astype(np.float64)
+            batch["over"] = is_longer(answer, clip)[:, None].astype(np.float64)
         yield batch
 
 

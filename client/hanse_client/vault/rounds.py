@@ -96,6 +96,7 @@ class Rounds:
             operation=instruction.operation,
             version=instruction.operation_version,
             parameters=instruction.parameters,
+            vaults=proposal.unit.vaults,
         )
         attempt = Attempt(round=instruction.round, step=proposal.steps.index(step), attempt=instruction.attempt)
         charged = [(entry.round, entry.attempt) for entry in self.ledger.entries() if entry.run == proposal.run]

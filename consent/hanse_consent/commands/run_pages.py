@@ -107,8 +107,10 @@ def _terms(terms: RunProposal) -> Iterator[tuple[str, str]]:
     for entry in terms.roster:
         vouchers = f", vouchers: {len(entry.vouchers)}" if entry.vouchers else ""
         yield "roster", f"{entry.partner}, key {entry.key.fingerprint}{vouchers}"
-    yield "privacy", f"ε = {terms.epsilon} at δ = {terms.delta} for each {terms.unit.value.replace('-', ' ')}"
+    yield "privacy", f"ε = {terms.epsilon} at δ = {terms.delta} for each {terms.unit.name}"
     yield "which means", terms.guarantee.explain()
+    if terms.unit.vaults > 1:
+        yield "clips", f"a vault gives each customer 1/{terms.unit.vaults} of what a step states"
     yield "metrics", f"{terms.metrics_share():.0%} of the privacy loss buys figures that judge the run"
     yield "units", f"{terms.units_per_clip} for each clip, sums modulo 2^{terms.ring_bits}"
     yield "floor", f"{terms.minimum_cohort} customers at each vault in each round"

@@ -139,9 +139,10 @@ def households_section(summary: Summary) -> Markup:
         {"aria-labelledby": "households"},
         heading,
         paragraph(
-            "The stated ε protects one customer at one partner. A household that shops at k partners is k customers, "
-            "and no vault can know it. All its vectors are in one sum with one noise, so a run that costs ρ for one "
-            "customer costs the household k²·ρ: a weaker guarantee, shown here as ε at the run's own δ. ",
+            "A household that shops at k partners is k customers, and no vault can know it. All its vectors are in one "
+            "sum with one noise. A run whose ε protects one customer at one partner, at a cost of ρ, costs the "
+            "household k²·ρ, a weaker guarantee; one whose ε protects a person at up to m partners costs it (k/m)²·ρ. "
+            "Shown here as ε at the run's own δ. ",
             f"At one partner ε is {alone}." if alone else "",
         ),
         element(

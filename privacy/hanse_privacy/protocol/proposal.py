@@ -4,6 +4,7 @@ A vault admits a run by its proposal and then executes exactly the steps written
 bears on privacy can be changed by a later message.
 """
 
+from collections.abc import Iterator
 from datetime import date, datetime
 from typing import Annotated, ClassVar, Literal, Self
 
@@ -14,6 +15,7 @@ from hanse_privacy.aggregation.ring import Ring
 from hanse_privacy.aggregation.session_keys import RunIdentity
 from hanse_privacy.caps import Charge
 from hanse_privacy.errors import InvalidValueError
+from hanse_privacy.evidence import LARGEST_ROSTER
 from hanse_privacy.guarantee import Guarantee
 from hanse_privacy.identity import PublicKey
 from hanse_privacy.protocol.documents import Document
@@ -27,8 +29,9 @@ from hanse_privacy.protocol.steps import (
 )
 from hanse_privacy.protocol.vocabulary import CountryCode, PartyName, RunId
 from hanse_privacy.protocol.vouchers import VoucherText
+from hanse_privacy.protocol.written_units import Unit
 from hanse_privacy.release import ReleaseLayout
-from hanse_privacy.units import PrivacyBudget, PrivacyUnit
+from hanse_privacy.units import PrivacyBudget
 
 Step = Annotated[
     PopularityStep | ChurnGradientStep | ChurnEvaluationStep | CountQuestion | HistogramQuestion | QuantileQuestion,
@@ -76,7 +79,7 @@ class RunProposal(Document):
     data_categories: tuple[str, ...] = Field(min_length=1)
     """W3C DPV terms of the personal data that the steps read."""
     recipients: tuple[Recipient, ...] = Field(min_length=1)
-    roster: tuple[RosterEntry, ...] = Field(min_length=1, max_length=128)
+    roster: tuple[RosterEntry, ...] = Field(min_length=1, max_length=LARGEST_ROSTER)
     catalogue: str = Field(pattern=r"^[0-9a-f]{64}$")
     """Digest of the league's public catalogue: every vault must have read its export with this one."""
     week_one: date
@@ -86,7 +89,8 @@ class RunProposal(Document):
     honest_minimum: int = Field(ge=1)
     """h: vaults presumed honest. Each adds a share of noise so large that h shares keep the promise: ε holds against
     the centre together with all other vaults."""
-    unit: PrivacyUnit
+    unit: Unit
+    """Whom ε and δ speak of, and over how many vaults a step's clips are divided."""
     units_per_clip: int = Field(ge=16, le=2**24)
     """Integer units per unit of norm."""
     ring_bits: Literal[32, 64] = 64
@@ -112,6 +116,10 @@ class RunProposal(Document):
         unstated = {term for step in self.steps for term in step.reads} - set(self.data_categories)
         if unstated:
             raise ValueError(f"the steps read {', '.join(sorted(unstated))}, which data_categories does not state")
+        if objection := self.unit.objection(roster=len(partners)):
+            raise ValueError(objection)
+        if too_short := [fault for step in self.steps for fault in _miscounts(step, vaults=self.unit.vaults)]:
+            raise ValueError("; ".join(too_short))
         cost = self.cost_epsilon()
         if cost > self.epsilon * (1 + 1e-9):
             raise ValueError(f"the steps cost epsilon {cost:.6f}, more than the stated {self.epsilon}")
@@ -143,6 +151,7 @@ class RunProposal(Document):
             units=self.units_per_clip,
             noise_multiplier=step.noise_multiplier,
             honest_shares=self.honest_minimum,
+            unit=self.unit,
         )
 
     @property
@@ -213,3 +222,15 @@ class RunProposal(Document):
         """The key of one partner in the roster (KeyError if it is not there)."""
         keys = {entry.partner: entry.key for entry in self.roster}
         return keys[partner]
+
+
+def _miscounts(step: Step, *, vaults: int) -> Iterator[str]:
+    """Blocks in which a customer would count for less than one, and the sum would tell fewer than there are."""
+    longest = step.uncut()
+    for block in step.blocks():
+        if block.name in longest and block.clip < vaults * longest[block.name]:
+            yield (
+                f"{step.operation} counts customers in {block.name} with a clip of {block.clip:g}: it must be at least"
+                f" {vaults * longest[block.name]:.17g}, {vaults} times a customer's longest vector, for one unit may be"
+                f" at {vaults} partners and each vault clips to its part"
+            )

@@ -6,6 +6,7 @@ a public bound that the asker chooses, and how many customers were over it is pa
 """
 
 import math
+from collections.abc import Mapping
 from enum import StrEnum
 from itertools import pairwise
 from typing import Annotated, Literal, Self
@@ -91,7 +92,8 @@ class QuestionStep(RunStep):
         if cells > MAXIMUM_CELLS:
             raise ValueError(f"the answer has {cells:,} cells, at most {MAXIMUM_CELLS:,}: ask for fewer groups or bins")
 
-    def _require_uncut(self, longest: float) -> None:
+    def _require_uncut(self) -> None:
+        longest = self.uncut()["answer"]
         if self.answer.clip < longest:
             raise ValueError(f"answer.clip must be {longest!r} or more: a customer's vector can be that long")
 
@@ -107,14 +109,15 @@ class CountQuestion(QuestionStep):
 
     @property
     def may_cut(self) -> bool:
-        """Whether a customer's vector can be longer than the clip."""
-        return self.measure is not Measure.CUSTOMERS or self.answer.clip < math.sqrt(len(self.group_names))
+        """Whether a customer may be scaled down to the clip; then the answer tells how many were."""
+        return self.over is not None
 
     @model_validator(mode="after")
     def _reports_what_it_cuts(self) -> Self:
         self._require_cells(len(self.group_names))
-        if self.may_cut != (self.over is not None):
-            raise ValueError("over must be stated where the clip may cut a customer, and only there")
+        is_amount = self.measure is not Measure.CUSTOMERS
+        if self.over is None and (is_amount or self.answer.clip < math.sqrt(len(self.group_names))):
+            raise ValueError("over must be stated where the clip may cut a customer")
         if (self.measure is Measure.CUSTOMERS) != (self.customers is None):
             raise ValueError("customers must be stated unless customers are what is counted")
         return self
@@ -126,6 +129,11 @@ class CountQuestion(QuestionStep):
             layout_of("answer", len(self.group_names), self.answer),
             *(layout_of(name, 1, block) for name, block in parts if block is not None),
         )
+
+    def uncut(self) -> Mapping[str, float]:
+        """The two counts; and the answer, where nobody is to be cut in it."""
+        answer = {"answer": math.sqrt(len(self.group_names))} if self.over is None else {}
+        return {"customers": 1.0, "over": 1.0, **answer}
 
 
 class HistogramQuestion(QuestionStep):
@@ -141,12 +149,16 @@ class HistogramQuestion(QuestionStep):
         if self.edges[0] != 0 or any(low >= high for low, high in pairwise(self.edges)):
             raise ValueError("edges must start at 0 and rise")
         self._require_cells(len(self.group_names) * len(self.edges))
-        self._require_uncut(math.sqrt(len(self.group_names)))
+        self._require_uncut()
         return self
 
     def blocks(self) -> tuple[BlockLayout, ...]:
         """The release's one block: the first group's bins, then the next one's."""
         return (layout_of("answer", len(self.group_names) * len(self.edges), self.answer),)
+
+    def uncut(self) -> Mapping[str, float]:
+        """A customer is in one bin of each group."""
+        return {"answer": math.sqrt(len(self.group_names))}
 
 
 class QuantileQuestion(QuestionStep):
@@ -176,12 +188,16 @@ class QuantileQuestion(QuestionStep):
         if any(low >= high for low, high in pairwise(self.probabilities)):
             raise ValueError("probabilities must rise")
         self._require_cells(len(self.group_names) * self.tree.size)
-        self._require_uncut(math.sqrt(len(self.group_names) * (self.height + 1)))
+        self._require_uncut()
         return self
 
     def blocks(self) -> tuple[BlockLayout, ...]:
         """The release's one block: the first group's tree, level by level from the root, then the next one's."""
         return (layout_of("answer", len(self.group_names) * self.tree.size, self.answer),)
+
+    def uncut(self) -> Mapping[str, float]:
+        """A customer is in one node of each level of each group's tree."""
+        return {"answer": math.sqrt(len(self.group_names) * (self.height + 1))}
 
 
 Question = CountQuestion | HistogramQuestion | QuantileQuestion

@@ -4,6 +4,7 @@ A step is part of the signed proposal; its blocks, with the run's grid and h, ar
 a vault.
 """
 
+from collections.abc import Mapping
 from typing import ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -38,13 +39,19 @@ class RunStep(Part):
 
     reads: ClassVar[tuple[str, ...]] = ("pd:PurchasesAndSpendingHabit",)
     """W3C DPV terms of what the operation reads of a customer; a proposal must state them."""
-
     purpose: PurposeName
     """The step uses only customers who granted this purpose."""
     tier: Tier
     noise_multiplier: float = Field(gt=0, le=LARGEST_NOISE_MULTIPLIER)
     """σ of h vaults' noise together over the sensitivity, in every round of the step."""
     rounds: int = Field(ge=1, le=MAXIMUM_ROUNDS)
+
+    def uncut(self) -> Mapping[str, float]:
+        """Blocks in which no customer may be cut, with the longest vector that one can have.
+
+        These count customers: a clip that cuts one would make the sum wrong for everybody.
+        """
+        return {"customers": 1.0}
 
     def metrics_share(self) -> float:
         """The part of the step's own loss that buys metrics."""
@@ -121,6 +128,10 @@ class ChurnEvaluationStep(RunStep):
     def blocks(self) -> tuple[BlockLayout, ...]:
         """The release's blocks, in order: one cell per label and bin."""
         return (layout_of("histogram", 2 * self.bins, self.histogram),)
+
+    def uncut(self) -> Mapping[str, float]:
+        """Each customer is in one cell."""
+        return {"histogram": 1.0}
 
 
 def layout_of(name: str, size: int, block: Block) -> BlockLayout:

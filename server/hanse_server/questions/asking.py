@@ -44,6 +44,10 @@ def question_proposal(
         "groups": groups,
         **terms.parts(weeks if terms.by is Grouping.WEEK else len(groups) or 1),
     }
+    for block in step.values():
+        # Terms speak of a customer at one partner; a unit may be one at each of several.
+        if isinstance(block, dict):
+            block["clip"] *= settings.unit.vaults
     draft = Draft(
         name="question",
         title=terms.in_words(),

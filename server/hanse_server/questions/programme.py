@@ -64,7 +64,7 @@ class QuestionProgramme:
             first_week=self.step.first_week,
             last_week=self.step.last_week,
             rows=tuple(self._rows(self.sums["answer"], deviations["answer"])),
-            bound=self.step.answer.clip if "over" in beside else None,
+            bound=self.step.answer.clip / self.proposal.unit.vaults if "over" in beside else None,
             noise_standard_deviation=deviations,
             **beside,
         )

@@ -106,7 +106,7 @@ class CountTerms(Terms):
         ]
         count = {"clip": 1.0, "share": _COUNT_SHARE, "is_metric": True}
         answer = {"clip": clip, "share": 1 - _COUNT_SHARE * len(beside)}
-        return {"answer": answer, **dict.fromkeys(beside, count)}
+        return {"answer": answer, **{name: dict(count) for name in beside}}
 
     def _what(self) -> str:
         return self.measure.value.capitalize()

@@ -50,7 +50,11 @@ def written_policy(
 
 
 def written_proposal(
-    run: str, *, partners: Mapping[str, SigningKey], steps: Sequence[Mapping[str, Any]]
+    run: str,
+    *,
+    partners: Mapping[str, SigningKey],
+    steps: Sequence[Mapping[str, Any]],
+    unit: Any = "customer-at-one-partner",
 ) -> RunProposal:
     """A proposal to some partners that such a policy allows."""
     return RunProposal.parse(
@@ -64,7 +68,7 @@ def written_proposal(
             "week_one": WEEK_ONE,
             "minimum_cohort": 10,
             "honest_minimum": 1,
-            "unit": "customer-at-one-partner",
+            "unit": unit,
             "units_per_clip": 65536,
             "epsilon": 2.0,
             "delta": 1e-5,

@@ -25,7 +25,7 @@ STEP: dict[str, Any] = {
     "horizon_weeks": 8,
     "weights": 15,
     "gradient": {"clip": 1.0, "share": 0.9},
-    "customers": {"clip": 1.0, "share": 0.1, "is_metric": True},
+    "customers": {"clip": 2.0, "share": 0.1, "is_metric": True},
     "descent": {"learning_rate": 0.1, "momentum": 0.0, "l2": 0.0, "average_from_round": 1},
 }
 TERMS: dict[str, Any] = {
@@ -91,7 +91,7 @@ CHANGES: dict[str, Any] = {
     "week_one": "2024-12-31",
     "minimum_cohort": 41,
     "honest_minimum": 2,
-    "unit": None,
+    "unit": {"kind": "customer-across-the-roster", "partners_at_most": 2},
     "units_per_clip": 65537,
     "ring_bits": 32,
     "epsilon": 2.0000000001,
@@ -111,7 +111,7 @@ STEP_CHANGES: dict[str, Any] = {
     "horizon_weeks": 9,
     "weights": 16,
     "gradient": {"clip": 1.0000000001, "share": 0.9},
-    "customers": {"clip": 1.0, "share": 0.1},
+    "customers": {"clip": 2.0, "share": 0.1},
     "descent": {"learning_rate": 0.1, "momentum": 0.0, "l2": 0.0, "average_from_round": 2},
 }
 """None: there is but one value."""
@@ -197,6 +197,37 @@ def test_what_stands_where() -> None:
         " by ε = 0.5, 1 honest vaults and the audit A-7",
     ):
         assert words in said, words
+
+
+UNITS: dict[str, tuple[Any, tuple[str, ...]]] = {
+    "roster": (
+        {"kind": "customer-across-the-roster", "partners_at_most": 2},
+        (
+            "ε = 2.0 at δ = 1e-05 for each customer across the roster, at 2 partners at most",
+            "about one person, who is one customer at each of up to 2 of them",
+            "clips a vault gives each customer 1/2 of what a step states",
+        ),
+    ),
+    "linked": (
+        {
+            "kind": "linked-customer",
+            "assurance": {"method": "[red]cards[/]", "sha256": "ab" * 32, "partners_at_most": 2},
+        },
+        (
+            "ε = 2.0 at δ = 1e-05 for each customer linked by “[red]cards[/]” over 2 partners at most",
+            "It holds for people who were linked rightly only",
+            "ab" * 32,
+        ),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", UNITS)
+def test_officers_read_whom_epsilon_protects_and_what_it_rests_on(name: str) -> None:
+    unit, words = UNITS[name]
+    said = " ".join(printed(run_page(detail(copy.deepcopy(TERMS) | {"unit": unit}))).split())
+    for one in words:
+        assert one in said
 
 
 HOSTILE = "[bold red]x[/] [/nothing] :boom: \x1b]0;owned\x07\x1b[2J\x9b31m\u202e\r\nchurn-1 at north: approved"

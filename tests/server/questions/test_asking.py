@@ -10,6 +10,7 @@ from hanse_models.catalogue import Catalogue
 from hanse_privacy.errors import HanseError
 from hanse_privacy.protocol.proposal import RunProposal
 from hanse_privacy.protocol.question_steps import CountQuestion, Grouping, HistogramQuestion, Measure, QuantileQuestion
+from hanse_privacy.units import CustomerAcrossTheRoster
 from hanse_server.league import League
 from hanse_server.questions.asking import question_proposal
 from hanse_server.questions.terms import CountTerms, HistogramTerms, QuantileTerms, QuestionInvalidError, Terms, Weeks
@@ -140,3 +141,27 @@ def test_a_league_without_settings_for_questions_is_told_what_to_write(league: L
 def test_the_title_is_the_question(proposed: Propose) -> None:
     terms = CountTerms(measure=Measure.SPEND, weeks=WEEKS, by=Grouping.STORE_GROUP, at_most=400.0)
     assert proposed(terms).title == "Spend by store group, weeks 40 to 52"
+
+
+def test_a_unit_across_the_roster_has_every_clip_as_often_as_it_may_be(
+    league: League, catalogue: Catalogue, proposed: Propose
+) -> None:
+    across = CustomerAcrossTheRoster(partners_at_most=2)
+    spanning = league.model_copy(update={"questions": league.questions.model_copy(update={"unit": across})})  # type: ignore[union-attr]
+    for terms in (
+        CountTerms(measure=Measure.CUSTOMERS, weeks=WEEKS, by=Grouping.WEEK),
+        CountTerms(measure=Measure.CUSTOMERS, weeks=WEEKS, by=Grouping.WEEK, at_most=2.0),
+        CountTerms(measure=Measure.BASKETS, weeks=WEEKS, at_most=8.0),
+        HistogramTerms(measure=Measure.SPEND, weeks=WEEKS, edges=(0.0, 10.0)),
+        QuantileTerms(measure=Measure.SPEND, weeks=WEEKS, probabilities=(0.5,), highest=64.0),
+    ):
+        alone = proposed(terms)
+        person = question_proposal(
+            terms, only=(), epsilon=1.0, league=spanning, catalogue=catalogue, now=datetime.now(tz=UTC)
+        )
+        assert person.unit == across
+        (one,), (other,) = alone.steps, person.steps
+        assert [2 * block.clip for block in one.blocks()] == [block.clip for block in other.blocks()]
+        # Twice the noise, for twice as much of one person in the sum.
+        half = alone.layout(one).standard_deviation("answer", vaults=2)
+        assert person.layout(other).standard_deviation("answer", vaults=2) == pytest.approx(2 * half, rel=1e-3)
