@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hanse_privacy.accounting import ReleaseEvent
+from hanse_privacy.clipping import clip_rows, round_within
 from hanse_privacy.errors import HanseError
 from hanse_privacy.noise.discrete_gaussian import largest_draw, sample_discrete_gaussian
 from hanse_privacy.randomness import RandomSource
@@ -219,10 +220,11 @@ def sum_customers(layout: ReleaseLayout, batches: Iterable[Mapping[str, NDArray[
         )
         for block in layout.blocks:
             checked = _checked(batch, block, count)
-            part, too_long = _clip_and_scale(checked, block=block, units=layout.units, vaults=layout.unit.vaults)
+            part, too_long = clip_rows(checked, clip=block.clip / layout.unit.vaults)
             clipped[block.name] += too_long
-            scaled.append(part)
-        integers, adjusted = _round_within(np.concatenate(scaled, axis=1), squared_bound=layout.squared_customer_norm)
+            # The whole clip is the scale, whatever part of it a customer may have: all vaults' integers mean the same.
+            scaled.append(part * (math.sqrt(block.share) * layout.units / block.clip))
+        integers, adjusted = round_within(np.concatenate(scaled, axis=1), squared_bound=layout.squared_customer_norm)
         refitted += adjusted
         vector += integers.sum(axis=0, dtype=np.int64)
     return CustomerSum(vector=vector, customers=customers, clipped=clipped, refitted=refitted)
@@ -246,75 +248,6 @@ def _checked(batch: Mapping[str, NDArray[np.float64]], block: BlockLayout, count
             "Mend the data or the feature that makes it; nothing was released.",
         )
     return part
-
-
-def is_longer(rows: NDArray[np.float64], clip: float) -> NDArray[np.bool_]:
-    """Say which rows are longer than a clip in L2 norm, to the last bit as :func:`sum_customers` measures them.
-
-    Args:
-        rows: Finite numbers[customers, size]; a zero row is never too long.
-        clip: The block's clip.
-
-    Returns:
-        bool[customers]. Never leaves a vault as it is.
-    """
-    return _measured(np.ascontiguousarray(rows, dtype=np.float64), clip=clip).is_too_long[:, 0]
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class _Measured:
-    """Rows against a clip; a column per property, one entry per row."""
-
-    direction: NDArray[np.float64]
-    """The rows over their own largest entries."""
-    relative: NDArray[np.float64]
-    """Norms of the directions."""
-    is_too_long: NDArray[np.bool_]
-
-
-def _measured(part: NDArray[np.float64], *, clip: float) -> _Measured:
-    # Measured against its largest entry, so that squaring a huge finite value cannot overflow.
-    largest = np.abs(part).max(axis=1, initial=0.0)
-    safe = np.where(largest > 0, largest, 1.0)[:, None]
-    direction = part / safe
-    relative = np.linalg.norm(direction, axis=1)[:, None]
-    with np.errstate(over="ignore"):  # a tiny row makes the bound infinite: it is not too long
-        return _Measured(direction=direction, relative=relative, is_too_long=relative > clip / safe)
-
-
-def _clip_and_scale(
-    part: NDArray[np.float64], *, block: BlockLayout, units: int, vaults: int
-) -> tuple[NDArray[np.float64], int]:
-    """Bring each row to norm at most sqrt(share)·units / vaults; return how many rows were clipped."""
-    clip = block.clip / vaults
-    row = _measured(part, clip=clip)
-    too_long = row.is_too_long
-    clipped = np.where(too_long, row.direction * (clip / np.where(too_long, row.relative, 1.0)), part)
-    # The whole clip is the scale, whatever part of it a customer may have: all vaults' integers mean the same.
-    return clipped * (math.sqrt(block.share) * units / block.clip), int(too_long.sum())
-
-
-def _round_within(rows: NDArray[np.float64], *, squared_bound: int) -> tuple[NDArray[np.int64], int]:
-    """Round to nearest; where a row's squared integer norm passes the bound, round toward zero instead.
-
-    The rows' own squared norms are below ``squared_bound`` + 1, but for floating-point error. Rounding toward zero
-    makes no row longer, and a squared integer norm that is below the next integer is at most the bound.
-    """
-    integers = np.rint(rows).astype(np.int64)
-    over = _squared_norms(integers) > squared_bound
-    refitted = int(over.sum())
-    shrink, less = 1.0, 1e-9
-    while over.any():
-        integers[over] = np.trunc(rows[over] * shrink).astype(np.int64)
-        over = _squared_norms(integers) > squared_bound
-        # Only floating-point error in the clip can bring us here again; each time more is taken, so that it ends.
-        shrink, less = max(1 - less, 0.0), 2 * less
-    return integers, refitted
-
-
-def _squared_norms(integers: NDArray[np.int64]) -> NDArray[np.int64]:
-    norms: NDArray[np.int64] = np.einsum("ij,ij->i", integers, integers)
-    return norms
 
 
 def add_noise(layout: ReleaseLayout, exact: CustomerSum, *, source: RandomSource) -> NDArray[np.int64]:

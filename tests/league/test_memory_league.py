@@ -18,7 +18,8 @@ from hanse_client.data.pseudonyms import PseudonymKey
 from hanse_client.vault import operations
 from hanse_client.vault.ledger_file import open_ledger
 from hanse_client.vault.operations import Work
-from hanse_client.vault.policy import cohort_floor, load_policy
+from hanse_client.vault.policy import load_policy
+from hanse_client.vault.policy_check import cohort_floor
 from hanse_client.vault.purchase_store import PurchaseStore
 from hanse_client.vault.run_register import RoundRecord, RunRegister
 from hanse_client.vault.vault import UnsafeRandomnessError, Vault

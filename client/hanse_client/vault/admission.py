@@ -6,7 +6,8 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Protocol
 
-from hanse_client.vault.policy import Policy, require_allowed
+from hanse_client.vault.policy import Policy
+from hanse_client.vault.policy_check import require_allowed
 from hanse_client.vault.question_rule import require_groups_known
 from hanse_client.vault.roster_rule import require_roster_apart
 from hanse_client.vault.run_register import Admission, RegisteredRun, RunRegister

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from hanse_models.matrices import csr_array
 from hanse_models.questions import CustomerAmounts, count_vectors, histogram_vectors, tree_vectors
+from hanse_privacy.clipping import is_longer
 from hanse_privacy.protocol.question_steps import CountQuestion, HistogramQuestion, QuantileQuestion, Question
-from hanse_privacy.release import is_longer
 
 _CUSTOMERS = 256
 _ENTRIES = 2_000_000

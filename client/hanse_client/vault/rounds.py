@@ -13,7 +13,8 @@ from hanse_client.vault.admission import RefusedError
 from hanse_client.vault.cohort_rows import CohortRows
 from hanse_client.vault.masked_sums import MaskedSums, PreparedAttempt
 from hanse_client.vault.operations import CohortData, Work, customer_batches, parse_work
-from hanse_client.vault.policy import Policy, cohort_floor
+from hanse_client.vault.policy import Policy
+from hanse_client.vault.policy_check import cohort_floor
 from hanse_client.vault.round_cohorts import RoundCohorts
 from hanse_client.vault.run_register import Admission, RoundRecord, RunRegister
 from hanse_privacy.aggregation.masks import Attempt
