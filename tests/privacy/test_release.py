@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from hanse_privacy.clipping import clip_rows
 from hanse_privacy.errors import InvalidValueError
 from hanse_privacy.randomness import UnsafeSeededRandomness
 from hanse_privacy.release import (
@@ -15,7 +16,6 @@ from hanse_privacy.release import (
     ReleaseLayout,
     UnusableVectorError,
     _checked,
-    _clip_and_scale,
     add_noise,
     sum_customers,
 )
@@ -176,7 +176,7 @@ def test_a_customers_length_does_not_depend_on_others_whatever_the_order_of_memo
     rows = np.random.default_rng(6).normal(size=(50, 200))
 
     def scaled(part: np.ndarray) -> np.ndarray:
-        return _clip_and_scale(_checked({"vector": part}, block, len(part)), block=block, units=65_536, vaults=1)[0]
+        return clip_rows(_checked({"vector": part}, block, len(part)), clip=block.clip)[0]
 
     alone = np.concatenate([scaled(row[None, :]) for row in rows])
     for order in ("C", "F"):

@@ -6,7 +6,8 @@ import pytest
 from pydantic import ValidationError
 from written_terms import written_policy, written_proposal
 
-from hanse_client.vault.policy import Policy, PolicyViolationError, require_allowed
+from hanse_client.vault.policy import Policy
+from hanse_client.vault.policy_check import PolicyViolationError, require_allowed
 from hanse_privacy.identity import SigningKey
 from hanse_privacy.protocol.proposal import RunProposal
 
