@@ -1,5 +1,6 @@
 """Which privacy units a partner lets in: its policy says; papers that its officers did not accept count for nothing."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -61,7 +62,7 @@ ALL_UNITS = ["customer-at-one-partner", "customer-across-the-roster", "linked-cu
     ],
 )
 def test_what_is_let_in(unit: Any, limits: dict[str, Any]) -> None:
-    require_allowed(policy(**limits), proposal(unit))
+    require_allowed(policy(**limits), proposal(unit), now=datetime.now(tz=UTC))
 
 
 @pytest.mark.parametrize(
@@ -79,7 +80,7 @@ def test_what_is_let_in(unit: Any, limits: dict[str, Any]) -> None:
 )
 def test_what_is_refused(unit: Any, limits: dict[str, Any], named: str) -> None:
     with pytest.raises(PolicyViolationError, match=named):
-        require_allowed(policy(**limits), proposal(unit))
+        require_allowed(policy(**limits), proposal(unit), now=datetime.now(tz=UTC))
 
 
 @pytest.mark.parametrize(
