@@ -4,7 +4,9 @@ Every draw of noise is a real run of the example's proposals through the real va
 (``hanse_demo.memory_league``); nothing is simulated or seeded but who consented. The popularity run
 is also made at three earlier weeks, because the small partner alone has too few customers to tell:
 the same customers are then evaluated in four windows. At the test window each draw of the league is
-held against one central draw of the same privacy loss (``explore_league``, ``explore_central_dp``).
+held against one central draw of the same privacy loss (``explore_league``, ``explore_central_dp``), and so is a league
+of twelve, with each partner's customers cut into three (``explore_league_12``; its vectors are made by the vaults' own
+functions and masked, without officers and letters).
 
 Usage: python benchmarks/demo_quality.py --json build/benchmarks/demo_quality.json [--draws 5]
 """
@@ -19,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from central_draw import against_central, central_popularity
+from central_draw import against_central, central_popularity, cut_popularity
 from machine import machine
 from numpy.typing import NDArray
 
@@ -135,6 +137,7 @@ def _observe_window(
             "own": _recalls(measure(tasks[partner], own[partner])),
             "league": [],
             "central": [],
+            "twelve": [],
         }
         for partner in purchases
     }
@@ -149,10 +152,11 @@ def _observe_window(
             served = league_popularity(vectors[partner], members=members[partner], released=released, clips=clips)
             found[partner]["league"].append(_recalls(measure(tasks[partner], served)))
         if last_week == TEST_LAST_WEEK:
-            trusted = central_popularity(league.workshop, proposal, step, consented)
-            for partner in purchases:
-                served = league_popularity(vectors[partner], members=members[partner], released=trusted, clips=clips)
-                found[partner]["central"].append(_recalls(measure(tasks[partner], served)))
+            for name, draw in (("central", central_popularity), ("twelve", cut_popularity)):
+                drawn = draw(league.workshop, proposal, step, consented)
+                for partner in purchases:
+                    served = league_popularity(vectors[partner], members=members[partner], released=drawn, clips=clips)
+                    found[partner][name].append(_recalls(measure(tasks[partner], served)))
     size = int((members[SMALL] & vectors[SMALL].shopped).sum())
     for partner in purchases:
         if partner != SMALL and last_week == TEST_LAST_WEEK:
@@ -211,12 +215,12 @@ def recount(observations: Mapping[str, Any]) -> dict[str, float]:
     windows = observations["windows"]
     figures: dict[str, float] = _churn_figures(observations["churn"])
     test = windows[str(TEST_LAST_WEEK)]
-    figures |= against_central(
-        [
-            {key: [_array(draw, "explore") for draw in one[key]] for key in ("league", "central")}
-            for one in test.values()
-        ]
-    )
+    explored = [
+        {key: [_array(draw, "explore") for draw in one[key]] for key in ("league", "central", "twelve")}
+        for one in test.values()
+    ]
+    figures |= against_central(explored, key="league")
+    figures |= against_central(explored, key="twelve", suffix="_12")
     for metric in METRICS:
         for partner, found in test.items():
             name = "small" if partner == SMALL else partner
