@@ -143,7 +143,9 @@ def _ask(
     picture = paths.run_folder(proposal.run) / PICTURE_FILE
     picture.write_text(answer_picture(answer, title=proposal.title), encoding="utf-8")
     console.print(answer_table(answer, title=proposal.title))
-    console.print(f"The picture is {picture}, the numbers are in result.json beside it.", highlight=False)
+    console.print(
+        f"The picture is {picture}, the numbers are in result.json beside it.", highlight=False, soft_wrap=True
+    )
     return answer
 
 

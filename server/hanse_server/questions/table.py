@@ -14,15 +14,17 @@ TOO_FEW = "too few to tell"
 def answer_table(answer: Answer, *, title: str) -> RenderableType:
     """One line per row of the answer, and below it what was counted beside it."""
     has_parts = any(row.part for row in answer.rows)
+    has_groups = answer.by is not None or not has_parts
     table = Table()
-    table.add_column("all" if answer.by is None else answer.by.value.replace("-", " "))
+    if has_groups:
+        table.add_column("" if answer.by is None else answer.by.value.replace("-", " "))
     if has_parts:
-        table.add_column("below" if answer.operation == "quantile-question" else answer.measure.value)
+        table.add_column("customers below" if answer.operation == "quantile-question" else answer.measure.value)
     table.add_column(value_name(answer), justify="right")
     table.add_column("95 % interval", justify="right")
     for row in answer.rows:
-        parts = (row.part,) if has_parts else ()
-        table.add_row(plain(row.group), *parts, told(row), interval_of(row.released))
+        named = (*((plain(row.group),) if has_groups else ()), *((row.part,) if has_parts else ()))
+        table.add_row(*named, told(row), interval_of(row.released))
     return Group(Text(plain(title), style="bold"), table, *(Text(said) for said in beside(answer)))
 
 
