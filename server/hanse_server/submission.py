@@ -32,11 +32,10 @@ def propose(home: LeagueHome, draft: Path) -> RunProposal:
     Raises:
         HanseError: If draft, league, vouchers or key are not valid.
     """
-    terms, now = load_draft(draft), datetime.now(tz=UTC)
-    league = league_of(home, now=now, valid_hours=terms.valid_hours)
+    league, terms, now = home.load(), load_draft(draft), datetime.now(tz=UTC)
     proposal = complete(
         terms,
-        league=league,
+        league=vouched(league, home=home, now=now, valid_hours=terms.valid_hours),
         catalogue=load_catalogue(home.root / league.catalogue),
         now=now,
     )
@@ -44,14 +43,14 @@ def propose(home: LeagueHome, draft: Path) -> RunProposal:
     return proposal
 
 
-def league_of(home: LeagueHome, *, now: datetime, valid_hours: float) -> League:
-    """Read the league for a proposal of so many hours, with the vouchers that lie in its folder.
+def vouched(league: League, *, home: LeagueHome, now: datetime, valid_hours: float) -> League:
+    """The league for a proposal of so many hours, with the vouchers that lie in its folder.
 
     Raises:
-        HanseError: If league, key or vouchers are not valid.
+        HanseError: If key or vouchers are not valid.
     """
     until = now + timedelta(hours=valid_hours)
-    return with_vouchers(home.load(), home.vouchers, centre=home.key().public, now=now, until=until)
+    return with_vouchers(league, home.vouchers, centre=home.key().public, now=now, until=until)
 
 
 def begin(home: LeagueHome, proposal: RunProposal) -> None:

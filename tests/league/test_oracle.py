@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
+from hanse_client.data.ingest import SCHEMA_VERSION
 from hanse_client.data.queries import VaultData
 from hanse_demo.collecting import LeagueEmptyError, read_partners
 from hanse_demo.oracle import (
@@ -68,7 +69,7 @@ def write_vault(path, receipts):
         "CREATE TABLE origin(schema_version INTEGER, partner VARCHAR, catalogue_digest VARCHAR,"
         " catalogue_items INTEGER, pseudonym_key_id VARCHAR)"
     )
-    connection.execute("INSERT INTO origin VALUES (1, 'dune', 'x', ?, 'k')", [ITEMS])
+    connection.execute("INSERT INTO origin VALUES (?, 'dune', 'x', ?, 'k')", [SCHEMA_VERSION, ITEMS])
     for customer in sorted({receipt[0] for receipt in receipts}):
         connection.execute("INSERT INTO customer VALUES (?)", [customer])
     for number, (customer, day, store, items) in enumerate(receipts, start=1):

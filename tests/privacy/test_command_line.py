@@ -22,7 +22,7 @@ def hanse(*arguments: str, **environment: str) -> subprocess.CompletedProcess[st
 def test_every_role_has_a_group() -> None:
     done = hanse("--help")
     assert done.returncode == 0
-    for role in ("demo", "node", "consent", "league"):
+    for role in ("demo", "node", "consent", "league", "ask"):
         assert role in done.stdout
 
 

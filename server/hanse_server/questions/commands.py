@@ -26,7 +26,7 @@ from hanse_server.questions.terms import (
     Terms,
     Weeks,
 )
-from hanse_server.submission import begin, league_of
+from hanse_server.submission import begin, vouched
 
 PICTURE_FILE = "answer.svg"
 
@@ -117,14 +117,13 @@ def _ask(
 ) -> Answer | None:
     """Predict, confirm, carry out, show; none if it was only predicted."""
     console, paths = Console(), LeagueHome(root=home)
-    now = datetime.now(tz=UTC)
-    hours = settings_for_questions(paths.load()).valid_hours
-    league = league_of(paths, now=now, valid_hours=hours)
+    league, now = paths.load(), datetime.now(tz=UTC)
+    hours = settings_for_questions(league).valid_hours
     proposal = question_proposal(
         terms,
         only=only or (),
         epsilon=epsilon,
-        league=league,
+        league=vouched(league, home=paths, now=now, valid_hours=hours),
         catalogue=load_catalogue(paths.root / league.catalogue),
         now=now,
     )
