@@ -1,6 +1,7 @@
 """From a question's terms to a proposal that can be signed."""
 
 import difflib
+import math
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -29,6 +30,8 @@ def question_proposal(
         QuestionInvalidError: If the league allows no questions, or a group is unknown.
         HanseError: If the proposal is not valid.
     """
+    if not (math.isfinite(epsilon) and epsilon > 0):
+        raise QuestionInvalidError(f"epsilon is {epsilon!r}.", "It is what the answer may cost: a number above 0.")
     settings = settings_for_questions(league)
     groups = _groups(terms.by, only, catalogue=catalogue, settings=settings)
     weeks = terms.weeks.last - terms.weeks.first + 1
@@ -99,5 +102,7 @@ def _groups(
     for name in only:
         if name not in known:
             near = difflib.get_close_matches(name, known, n=3, cutoff=0.4) or known[:3]
-            raise QuestionInvalidError(f"There is no {by.value} {name!r}.", f"Such as {', '.join(near)} there are.")
+            raise QuestionInvalidError(
+                f"There is no {by.value} {name!r}.", f"Choose among {', '.join(near)} and others."
+            )
     return tuple(dict.fromkeys(only)) or known

@@ -138,6 +138,12 @@ def test_a_league_without_settings_for_questions_is_told_what_to_write(league: L
             )
 
 
+@pytest.mark.parametrize("epsilon", [0.0, -1.0, math.nan, math.inf])
+def test_a_cost_that_is_none_is_refused_in_a_sentence(proposed: Propose, epsilon: float) -> None:
+    with pytest.raises(QuestionInvalidError, match="epsilon is"):
+        proposed(CountTerms(measure=Measure.CUSTOMERS, weeks=WEEKS), epsilon=epsilon)
+
+
 def test_the_title_is_the_question(proposed: Propose) -> None:
     terms = CountTerms(measure=Measure.SPEND, weeks=WEEKS, by=Grouping.STORE_GROUP, at_most=400.0)
     assert proposed(terms).title == "Spend by store group, weeks 40 to 52"
