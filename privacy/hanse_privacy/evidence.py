@@ -56,11 +56,13 @@ class Evidence:
         role: What it is for, in words.
         name: Of the paper or the method.
         sha256: Of the paper's bytes.
+        partners_at_most: What the promise takes from it: the number of partners that one unit may be at.
     """
 
     role: str
     name: str
     sha256: str
+    partners_at_most: int
 
     def __str__(self) -> str:
         return f"{self.role} “{self.name}” (SHA-256 {self.sha256})"

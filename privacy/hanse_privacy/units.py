@@ -122,11 +122,11 @@ class CustomerAtOnePartner(PrivacyUnit):
         return ""
 
     def limits(self, *, roster: int, epsilon_at: Callable[[int], str]) -> str:
-        """A person at two partners."""
-        del roster
+        """A person at two partners, and at all."""
+        every = f", and of all {roster}: {epsilon_at(roster)}" if roster > 2 else ""
         return (
             "It does not hold against the customer's own partner. A person who is a customer of two partners is"
-            f" protected less: {epsilon_at(2)}."
+            f" protected less: {epsilon_at(2)}{every}."
         )
 
 
@@ -166,7 +166,14 @@ class CustomerAcrossTheRoster(PrivacyUnit):
         """The proof, where there is one."""
         if self.proof is None:
             return ()
-        return (Evidence(role="enforcement proof", name=self.proof.name, sha256=self.proof.sha256),)
+        return (
+            Evidence(
+                role="enforcement proof",
+                name=self.proof.name,
+                sha256=self.proof.sha256,
+                partners_at_most=self.partners_at_most,
+            ),
+        )
 
     def objection(self, *, roster: int) -> str:
         """It spans more than the roster, or less without a proof, or a proof is there for nothing."""
@@ -228,7 +235,14 @@ class LinkedCustomer(PrivacyUnit):
     @property
     def evidence(self) -> tuple[Evidence, ...]:
         """The paper that states the method's error."""
-        return (Evidence(role="linkage assurance", name=self.assurance.method, sha256=self.assurance.sha256),)
+        return (
+            Evidence(
+                role="linkage assurance",
+                name=self.assurance.method,
+                sha256=self.assurance.sha256,
+                partners_at_most=self.vaults,
+            ),
+        )
 
     def objection(self, *, roster: int) -> str:
         """It spans more than the roster."""

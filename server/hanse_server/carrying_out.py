@@ -56,6 +56,7 @@ def _standings_on(console: Console) -> Callable[[tuple[RunStanding, ...]], None]
 def _events_on(console: Console) -> Callable[[dict[str, Any]], None]:
     def tell(event: dict[str, Any]) -> None:
         details = ", ".join(f"{name} {value}" for name, value in event.items() if name != "event")
-        console.print(f"  {event['event']}{': ' if details else ''}{details}", highlight=False)
+        told = f"  {event['event']}{': ' if details else ''}{details}"
+        console.print(plain(told), highlight=False, markup=False)
 
     return tell

@@ -3,8 +3,9 @@
 from fractions import Fraction
 
 from hanse_privacy.accounting import epsilon_from_rho, total_rho
+from hanse_privacy.errors import HanseError
 from hanse_privacy.protocol.proposal import RunProposal
-from hanse_server.league import LeagueHome, LeagueInvalidError, RunFolder
+from hanse_server.league import LeagueHome, RunFolder
 from hanse_server.league_ledger import LeagueLedger
 
 
@@ -14,8 +15,8 @@ def epsilon_of_a_person(home: LeagueHome, *, delta: float) -> float:
     Guarantee: an upper bound for whoever is one customer at each partner or at fewer. In a run with k partners whose
     unit may be at m, such a person weighs k/m times the unit; the runs' ρ are added up.
 
-    Edge case: of a run whose proposal is no longer in its folder the unit is not known; it counts as the weakest, one
-    customer at one partner.
+    Edge case: of a run whose proposal is no longer in its folder, or cannot be read, the unit is not known; it counts
+    as the weakest, one customer at one partner.
     """
     rho = Fraction(0)
     for asked in LeagueLedger(home.ledger).runs():
@@ -26,8 +27,7 @@ def epsilon_of_a_person(home: LeagueHome, *, delta: float) -> float:
 
 def _vaults_of_a_unit(home: LeagueHome, run: str) -> int:
     try:
-        signed = RunFolder(home, run).signed_proposal()
-    except LeagueInvalidError:
+        # Its own signature, made when the run was proposed; the centre may have another key by now.
+        return RunProposal.unverified(RunFolder(home, run).signed_proposal()).unit.vaults
+    except HanseError:
         return 1
-    # Its own signature, made when the run was proposed; the centre may have another key by now.
-    return RunProposal.unverified(signed).unit.vaults

@@ -310,10 +310,19 @@ def test_a_clip_that_would_count_customers_for_less_than_one_is_refused(
         RunProposal.parse(whole)
 
 
+def test_a_customer_who_counts_one_is_many_units_of_the_grid() -> None:
+    for share in (0.01, 1e-6):
+        step = POPULARITY | {"customers": {"clip": 1.0, "share": share}}
+        if share == 0.01:
+            assert RunProposal.parse(payload(steps=[step], units_per_clip=640, epsilon=10.0))
+        with pytest.raises(InvalidValueError, match=r"customers, where one is .* integer units and would be rounded"):
+            RunProposal.parse(payload(steps=[step], units_per_clip=639, epsilon=10.0))
+
+
 def test_a_grid_is_fine_enough_for_each_of_the_vaults() -> None:
-    assert RunProposal.parse(across(units_per_clip=32))
+    assert RunProposal.parse(across() | {"units_per_clip": 32, "steps": [GRADIENT]})
     with pytest.raises(InvalidValueError, match="16 for each of 2 partners"):
-        RunProposal.parse(across(units_per_clip=31))
+        RunProposal.parse(across() | {"units_per_clip": 31, "steps": [GRADIENT]})
 
 
 def test_a_roster_names_each_partner_and_each_key_once() -> None:

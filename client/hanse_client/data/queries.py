@@ -21,14 +21,13 @@ from numpy.typing import NDArray
 
 from hanse_client.data.errors import DataUnreadableError, reading
 from hanse_client.data.ingest import SCHEMA_VERSION
-from hanse_client.data.question_rows import amounts_of, grouped, source_of
+from hanse_client.data.question_rows import EXACT, amounts_of, grouped, source_of
 from hanse_models.purchases import BasketWeeks, Breadth, ItemWeeks, PurchaseHistory
 from hanse_models.questions import CustomerAmounts
 from hanse_privacy.protocol.question_steps import Grouping, Question
 from hanse_privacy.validation import require
 
 _EPOCH = date(1970, 1, 1)
-_MONEY = "decimal(18, 4)"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,9 +119,8 @@ class VaultData:
             .group_by("number", "week")
             .agg(
                 baskets=lambda table: table.count(),
-                # Decimal sums are exact, so that a customer's figures never depend on anybody else's rows.
-                value=lambda table: table.value.cast(_MONEY).sum().cast("float64"),
-                discount=lambda table: table.discount.cast(_MONEY).sum().cast("float64"),
+                value=lambda table: table.value.cast(EXACT).sum().cast("float64"),
+                discount=lambda table: table.discount.cast(EXACT).sum().cast("float64"),
             )
             .order_by("number", "week")
             .to_pyarrow()

@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from hanse_privacy.protocol.question_steps import Grouping, Measure, Question
 
-_EXACT = "decimal(18, 4)"
+EXACT = "decimal(18, 4)"
 """Exact sums, so that a customer's figures never depend on anybody else's rows."""
 
 
@@ -47,9 +47,9 @@ def amounts_of(rows: ir.Table, measure: Measure) -> ir.Table:
         case Measure.BASKETS:
             amount = rows.basket.nunique().cast("float64")
         case Measure.SPEND:
-            amount = rows.value.cast(_EXACT).sum().cast("float64")
+            amount = rows.value.cast(EXACT).sum().cast("float64")
         case Measure.QUANTITY:
-            amount = rows.quantity.cast(_EXACT).sum().cast("float64")
+            amount = rows.quantity.cast(EXACT).sum().cast("float64")
     return rows.group_by("number", "place").agg(amount=amount).order_by("number", "place")
 
 

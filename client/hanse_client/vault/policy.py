@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from hanse_privacy.caps import LIFETIME, Cap
 from hanse_privacy.errors import HanseError, InvalidValueError
-from hanse_privacy.evidence import Sha256
+from hanse_privacy.evidence import SeveralPartners, Sha256
 from hanse_privacy.identity import PublicKey
 from hanse_privacy.protocol.vocabulary import PartyName, PurposeName, Tier
 from hanse_privacy.settings_files import read_settings
@@ -82,6 +82,16 @@ class SubCapSection(_Section):
         return name
 
 
+class AcceptedProof(_Section):
+    """A paper, and what it shows by this partner's own reading."""
+
+    sha256: Sha256
+    unit: UnitKind
+    """The unit that it is for."""
+    partners_at_most: SeveralPartners
+    """Of so many partners one such unit may be at, by the paper; a proposal that counts on fewer is refused."""
+
+
 class LimitSection(_Section):
     """The floors and caps of this partner."""
 
@@ -109,8 +119,8 @@ class LimitSection(_Section):
         default=(UnitKind.CUSTOMER_AT_ONE_PARTNER, UnitKind.CUSTOMER_ACROSS_THE_ROSTER), min_length=1
     )
     """Whom a run may promise ε to. A linked customer must be named: its promise is as good as the linkage."""
-    accepted_proofs: tuple[Sha256, ...] = ()
-    """Digests of the papers that officers read and accepted; a unit that rests on any other is refused."""
+    accepted_proofs: tuple[AcceptedProof, ...] = ()
+    """Papers that officers read and accepted; a unit that rests on any other, or on more than they show, is refused."""
     run_epsilon: float = Field(gt=0)
     """The most that one run may cost."""
     total_epsilon: float = Field(gt=0)

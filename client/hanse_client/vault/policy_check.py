@@ -113,9 +113,13 @@ def _limit_faults(policy: Policy, proposal: RunProposal) -> list[str]:
 def _unit_faults(limits: LimitSection, unit: Unit) -> list[str]:
     faults = [] if unit.kind in limits.units else [f"privacy unit {unit.kind.value} is not allowed"]
     faults += [
-        f"the {paper} is not among the accepted_proofs"
+        f"the {paper} is not among the accepted_proofs for this unit at {paper.partners_at_most} partners"
         for paper in unit.evidence
-        if paper.sha256 not in limits.accepted_proofs
+        if not any(
+            (accepted.sha256, accepted.unit) == (paper.sha256, unit.kind)
+            and accepted.partners_at_most <= paper.partners_at_most
+            for accepted in limits.accepted_proofs
+        )
     ]
     return faults
 

@@ -13,7 +13,7 @@ from hanse_privacy.protocol.question_steps import CountQuestion, HistogramQuesti
 
 _CUSTOMERS = 256
 _ENTRIES = 2_000_000
-"""A batch has at most so many customers and so many numbers: memory stays bounded however long an answer is."""
+"""A batch has at most so many customers and so many numbers: no long answer is written out for the whole cohort."""
 
 
 class Amounts(Protocol):
@@ -24,7 +24,7 @@ class Amounts(Protocol):
 
 
 def question_batches(
-    question: Question, *, data: Amounts, cohort: Sequence[str], vaults: int = 1
+    question: Question, *, data: Amounts, cohort: Sequence[str], vaults: int
 ) -> Iterator[Mapping[str, NDArray[np.float64]]]:
     """Yield each customer's exact vectors, block by block.
 

@@ -17,7 +17,8 @@ def require_groups_known(proposal: RunProposal, *, partner: str, known: Callable
     """Refuse a question before anybody pays for it, if its groups mean nothing here.
 
     A category must be one of the league's catalogue. Of the store groups at least one must be named in this partner's
-    contract: not every partner has stores of every kind, and which kinds it has is in nobody's answer.
+    contract: not every partner has stores of every kind. So a refusal tells whether it has any of those that are
+    named, by its contract alone and never by a customer.
 
     Raises:
         GroupsUnknownError: If the groups are unknown.

@@ -47,8 +47,8 @@ def require_roster_apart(
                 f"Run {proposal.run} and run {other.run} differ by {known} vault{'s' if known != 1 else ''}{which} over"
                 " the same purchases: the difference of their sums could be one vault's own total.",
                 f"Propose it to the same roster, to one that differs by at least {limits.minimum_roster_change} pinned"
-                f" vaults, or over another period ({limits.roster_period_weeks} weeks on; for questions, with no week"
-                " in common).",
+                f" vaults, or over another period ({limits.roster_period_weeks} weeks on; questions: with no week in"
+                " common, either).",
             )
 
 
@@ -64,7 +64,12 @@ def _close(limits: LimitSection, one: Step, other: Step) -> bool:
     if one.purpose != other.purpose:
         return False
     near = abs(one.last_week - other.last_week) < limits.roster_period_weeks
-    if isinstance(one, Question) and isinstance(other, Question):
-        # Two questions can hold the same sum, whatever they ask: bins add up to a count, and a week is a cell of both.
-        return near or (one.first_week <= other.last_week and other.first_week <= one.last_week)
-    return near and one.operation == other.operation
+    if isinstance(one, Question) or isinstance(other, Question):
+        # They can hold the same sum, whatever they compute: bins add up to a count, and a week is a cell of both.
+        return near or (_first_week(one) <= other.last_week and _first_week(other) <= one.last_week)
+    # Whatever they compute: most operations also count customers.
+    return near
+
+
+def _first_week(step: Step) -> int:
+    return step.first_week if isinstance(step, Question) else 1

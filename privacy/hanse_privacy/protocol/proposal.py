@@ -4,6 +4,7 @@ A vault admits a run by its proposal and then executes exactly the steps written
 bears on privacy can be changed by a later message.
 """
 
+import math
 from collections.abc import Iterator
 from datetime import date, datetime
 from typing import Annotated, ClassVar, Literal, Self
@@ -32,6 +33,9 @@ from hanse_privacy.protocol.vouchers import VoucherText
 from hanse_privacy.protocol.written_units import Unit
 from hanse_privacy.release import ReleaseLayout
 from hanse_privacy.units import PrivacyBudget
+
+LEAST_UNITS_OF_ONE = 64
+"""Integer units that a customer who counts one must be: rounding then changes a count by less than one in a hundred."""
 
 Step = Annotated[
     PopularityStep | ChurnGradientStep | ChurnEvaluationStep | CountQuestion | HistogramQuestion | QuantileQuestion,
@@ -118,8 +122,9 @@ class RunProposal(Document):
             raise ValueError(f"the steps read {', '.join(sorted(unstated))}, which data_categories does not state")
         if objection := self.unit.objection(roster=len(partners)):
             raise ValueError(objection)
-        if too_short := [fault for step in self.steps for fault in _miscounts(step, vaults=self.unit.vaults)]:
-            raise ValueError("; ".join(too_short))
+        vaults, units = self.unit.vaults, self.units_per_clip
+        if miscounted := [fault for step in self.steps for fault in _miscounts(step, vaults=vaults, units=units)]:
+            raise ValueError("; ".join(miscounted))
         cost = self.cost_epsilon()
         if cost > self.epsilon * (1 + 1e-9):
             raise ValueError(f"the steps cost epsilon {cost:.6f}, more than the stated {self.epsilon}")
@@ -224,8 +229,8 @@ class RunProposal(Document):
         return keys[partner]
 
 
-def _miscounts(step: Step, *, vaults: int) -> Iterator[str]:
-    """Blocks in which a customer would count for less than one, and the sum would tell fewer than there are."""
+def _miscounts(step: Step, *, vaults: int, units: int) -> Iterator[str]:
+    """Blocks in which a customer would not count for one, and the sum would tell fewer or more than there are."""
     longest = step.uncut()
     for block in step.blocks():
         if block.name in longest and block.clip < vaults * longest[block.name]:
@@ -233,4 +238,10 @@ def _miscounts(step: Step, *, vaults: int) -> Iterator[str]:
                 f"{step.operation} counts customers in {block.name} with a clip of {block.clip:g}: it must be at least"
                 f" {vaults * longest[block.name]:.17g}, {vaults} times a customer's longest vector, for one unit may be"
                 f" at {vaults} partners and each vault clips to its part"
+            )
+        elif block.name in longest and math.sqrt(block.share) * units / block.clip < LEAST_UNITS_OF_ONE:
+            yield (
+                f"{step.operation} counts customers in {block.name}, where one is"
+                f" {math.sqrt(block.share) * units / block.clip:.3g} integer units and would be rounded: it must be at"
+                f" least {LEAST_UNITS_OF_ONE}; make units_per_clip or the block's share larger, or the clip smaller"
             )

@@ -25,6 +25,8 @@ SMALLEST_HIGHEST = 1e-6
 """Of a tree's bins: far above where floating point can no longer tell their edges apart."""
 LARGEST_AMOUNT = 1e12
 """Of an edge between bins: far below where floating point skips whole numbers."""
+ALL = "all"
+"""The one group of an answer that is not broken down."""
 
 GroupName = Annotated[str, StringConstraints(min_length=1, max_length=100)]
 
@@ -77,6 +79,8 @@ class QuestionStep(RunStep):
         is_named = self.by in (Grouping.CATEGORY, Grouping.STORE_GROUP)
         if is_named != bool(self.groups):
             raise ValueError("groups must be named for categories and store groups, and for nothing else")
+        if ALL in self.groups:
+            raise ValueError(f"no group can be called {ALL!r}: that is an answer's only group where it has none")
         if len(set(self.groups)) != len(self.groups):
             raise ValueError("groups must name each group once")
         return self
@@ -86,7 +90,7 @@ class QuestionStep(RunStep):
         """The answer's groups, in order; one if it is not broken down."""
         if self.by is Grouping.WEEK:
             return tuple(f"week {week}" for week in range(self.first_week, self.last_week + 1))
-        return self.groups or ("all",)
+        return self.groups or (ALL,)
 
     def _require_cells(self, cells: int) -> None:
         if cells > MAXIMUM_CELLS:

@@ -12,6 +12,9 @@ from hanse_server.drafting import Draft, complete
 from hanse_server.league import League, QuestionSettings
 from hanse_server.questions.terms import QuestionInvalidError, Terms
 
+_NAMED = 3
+"""A title names so many groups, and counts more."""
+
 
 def question_proposal(
     terms: Terms, *, only: Sequence[str], epsilon: float, league: League, catalogue: Catalogue, now: datetime
@@ -47,13 +50,15 @@ def question_proposal(
         "groups": groups,
         **terms.parts(weeks if terms.by is Grouping.WEEK else len(groups) or 1),
     }
-    for block in step.values():
-        # Terms speak of a customer at one partner; a unit may be one at each of several.
+    for name, block in step.items():
         if isinstance(block, dict):
+            # Terms speak of a customer at one partner; a unit may be one at each of several.
             block["clip"] *= settings.unit.vaults
+            if name != "answer" or "over" not in step:
+                block["clip"] = _on_grid(block["clip"], share=block["share"], units=settings.units_per_clip)
     draft = Draft(
         name="question",
-        title=terms.in_words(),
+        title=terms.in_words() + _of(only),
         data_categories=settings.data_categories,
         minimum_cohort=settings.minimum_cohort,
         honest_minimum=settings.honest_minimum,
@@ -65,6 +70,19 @@ def question_proposal(
         steps=(step,),
     )
     return complete(draft, league=league, catalogue=catalogue, now=now)
+
+
+def _on_grid(clip: float, *, share: float, units: int) -> float:
+    """A clip as long, or a little longer, at which one customer is a whole number of the grid's units: not rounded."""
+    whole = math.sqrt(share) * units
+    return whole / max(math.floor(whole / clip), 1)
+
+
+def _of(only: Sequence[str]) -> str:
+    """Which of the groups are asked for, for a title."""
+    if not only:
+        return ""
+    return f" ({', '.join(only)})" if len(only) <= _NAMED else f" ({len(only)} chosen)"
 
 
 def settings_for_questions(league: League) -> QuestionSettings:

@@ -62,7 +62,7 @@ def count(  # noqa: PLR0913 - each is an option of the command
     terms = CountTerms(measure=measure, weeks=Weeks.parse(weeks), by=by, at_most=at_most)
     answer = _ask(terms, only=only, epsilon=epsilon, home=home, predict_only=predict_only, yes=yes)
     if answer is not None and top is not None:
-        _tell_largest(answer, top)
+        tell_largest(answer, top)
 
 
 @app.command()
@@ -148,12 +148,13 @@ def _ask(
     return answer
 
 
-def _tell_largest(answer: Answer, wanted: int) -> None:
+def tell_largest(answer: Answer, wanted: int) -> None:
+    """Name the so many largest groups, and mark those that the noise does not tell from the rest."""
     values = np.array([row.released.value or 0.0 for row in answer.rows])
     ranked = largest(values, k=min(wanted, len(values)), standard_deviation=answer.noise_standard_deviation["answer"])
     named = [f"{answer.rows[one.place].group}{'' if one.is_told_apart else ' (?)'}" for one in ranked]
     Console().print(
-        f"The largest: {', '.join(named)}. (?): not told apart from the next one by 1.96 standard deviations.",
+        f"The largest: {', '.join(named)}. (?): the noise does not tell it apart from the largest that is not named.",
         highlight=False,
         markup=False,
     )

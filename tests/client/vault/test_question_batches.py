@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from hanse_models.questions import CustomerAmounts
 from hanse_privacy.protocol.cohort import CohortExceededError
 from hanse_privacy.protocol.question_steps import CountQuestion, HistogramQuestion, QuantileQuestion, Question
 from hanse_privacy.release import ReleaseLayout, sum_customers
+from hanse_privacy.units import CustomerAcrossTheRoster, CustomerAtOnePartner
 
 GROUPS = ("dairy", "bread", "fruit")
 COMMON: dict[str, Any] = {
@@ -126,7 +128,7 @@ def together(parts: Sequence[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
 @pytest.mark.parametrize("question", QUESTIONS.values(), ids=QUESTIONS.keys())
 def test_batches_together_are_everybody_once_and_in_order(question: Question) -> None:
     data, cohort = ToyRows(), people(300)
-    parts = [dict(part) for part in question_batches(question, data=data, cohort=cohort)]
+    parts = [dict(part) for part in question_batches(question, data=data, cohort=cohort, vaults=1)]
     assert data.asked == [(cohort, question)]
     assert [len(part["answer"]) for part in parts] == [256, 44]
     expected = by_hand(question, data.amounts(cohort, question))
@@ -143,11 +145,11 @@ def test_where_memory_is_short_batches_are_small_and_the_sum_is_the_same(
     question: Question, customers: int, room: tuple[int, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     data, cohort = ToyRows(), people(customers)
-    whole = sum_customers(layout(question), question_batches(question, data=data, cohort=cohort))
+    whole = sum_customers(layout(question), question_batches(question, data=data, cohort=cohort, vaults=1))
     at_once, entries = room
     monkeypatch.setattr(batches, "_CUSTOMERS", at_once)
     monkeypatch.setattr(batches, "_ENTRIES", entries)
-    parts = [dict(part) for part in question_batches(question, data=data, cohort=cohort)]
+    parts = [dict(part) for part in question_batches(question, data=data, cohort=cohort, vaults=1)]
     size = question.blocks()[0].size
     assert all(len(part["answer"]) <= max(1, min(at_once, entries // size)) for part in parts)
     assert all(part["answer"].size <= max(entries, size) for part in parts)
@@ -168,20 +170,20 @@ def test_the_longest_answer_comes_in_batches_that_fit() -> None:
                 customers=len(cohort), groups=20_000, customer=places, group=places, amount=places.astype(np.float64)
             )
 
-    parts = question_batches(question, data=OneEach(), cohort=people(250))
+    parts = question_batches(question, data=OneEach(), cohort=people(250), vaults=1)
     assert [part["answer"].shape for part in parts] == [(100, 20_000), (100, 20_000), (50, 20_000)]
 
 
 @pytest.mark.parametrize("question", QUESTIONS.values(), ids=QUESTIONS.keys())
 def test_nobody_is_no_batch_and_a_sum_of_nothing(question: Question) -> None:
-    assert list(question_batches(question, data=ToyRows(), cohort=[])) == []
-    nothing = sum_customers(layout(question), question_batches(question, data=ToyRows(), cohort=[]))
+    assert list(question_batches(question, data=ToyRows(), cohort=[], vaults=1)) == []
+    nothing = sum_customers(layout(question), question_batches(question, data=ToyRows(), cohort=[], vaults=1))
     assert (nothing.customers, nothing.vector.any()) == (0, False)
 
 
 @pytest.mark.parametrize("question", QUESTIONS.values(), ids=QUESTIONS.keys())
 def test_only_a_clip_that_may_cut_cuts(question: Question) -> None:
-    found = sum_customers(layout(question), question_batches(question, data=ToyRows(), cohort=people(200)))
+    found = sum_customers(layout(question), question_batches(question, data=ToyRows(), cohort=people(200), vaults=1))
     may_cut = isinstance(question, CountQuestion) and question.may_cut
     assert (found.clipped["answer"] > 0) is may_cut
     assert {name: cut for name, cut in found.clipped.items() if name != "answer" and cut} == {}
@@ -189,7 +191,7 @@ def test_only_a_clip_that_may_cut_cuts(question: Question) -> None:
 
 def over_and_clipped(question: CountQuestion, rows: Sequence[Sequence[float]]) -> tuple[int, int]:
     """How many a question says were over, and how many the release cuts."""
-    parts = list(question_batches(question, data=ToyRows(*rows), cohort=people(len(rows))))
+    parts = list(question_batches(question, data=ToyRows(*rows), cohort=people(len(rows)), vaults=1))
     return int(sum(part["over"].sum() for part in parts)), sum_customers(layout(question), parts).clipped["answer"]
 
 
@@ -223,12 +225,26 @@ def test_over_is_whom_the_release_cuts_in_long_answers_too() -> None:
 def test_what_a_customer_did_reaches_the_sum_in_the_answers_unit() -> None:
     question = count(50.0, **GROUPED)
     rows = [[3.0, 0.0, 4.0], [0.0, 0.0, 0.0], [30.0, 40.0, 0.0], [300.0, 0.0, 400.0]]
-    found = sum_customers(layout(question), question_batches(question, data=ToyRows(*rows), cohort=people(4)))
+    found = sum_customers(layout(question), question_batches(question, data=ToyRows(*rows), cohort=people(4), vaults=1))
     told = layout(question).decode(found.vector)
     # The last one is scaled down to the clip: 30 and 40.
     assert told["answer"] == pytest.approx([3 + 30 + 30, 40, 4 + 40], abs=0.01)
     assert told["customers"] == pytest.approx([4], abs=0.001)
     assert told["over"] == pytest.approx([1], abs=0.001)
+
+
+def test_over_is_whom_a_release_cuts_to_the_part_of_a_unit_that_may_be_at_several_vaults() -> None:
+    question = count(12.0, **GROUPED)
+    rows = [[3.0, 0.0, 2.5], [3.0, 0.0, 2.7], [12.0, 0.0, 0.0], [0.0, 0.0, 0.0]]
+    for vaults, cut in ((1, 0), (3, 2)):
+        unit = CustomerAtOnePartner() if vaults == 1 else CustomerAcrossTheRoster(partners_at_most=vaults)
+        of_unit = replace(layout(question), unit=unit)
+        work = Work(step=question, weights=None, vaults=vaults)
+        data = ToyRows(*rows)
+        found = sum_customers(of_unit, customer_batches(work, data=data, cohort=people(4)))
+        assert found.clipped["answer"] == cut
+        over = sum(part["over"].sum() for part in customer_batches(work, data=data, cohort=people(4)))
+        assert over == cut
 
 
 @pytest.mark.parametrize("question", QUESTIONS.values(), ids=QUESTIONS.keys())

@@ -180,9 +180,10 @@ def test_what_the_same_purchases_are(change: dict[str, Any], refused: bool) -> N
     assert is_refused(run_of(ALL[:3], TRAINING | change), run_of(ALL)) is refused
 
 
-def test_another_operation_is_another_sum() -> None:
+def test_another_purpose_is_another_sum_and_another_operation_is_not() -> None:
     assert is_refused(run_of(ALL[:3], COUNTING), run_of(ALL)) is False
-    assert is_refused(run_of(ALL[:3], COUNTING | {"purpose": TRAINING["purpose"]}), run_of(ALL)) is False
+    # Both count the same customers beside what they compute.
+    assert is_refused(run_of(ALL[:3], COUNTING | {"purpose": TRAINING["purpose"]}), run_of(ALL)) is True
     # One step of the same kind is enough, wherever it stands.
     assert is_refused(run_of(ALL[:3], COUNTING, TRAINING), run_of(ALL)) is True
     assert is_refused(run_of(ALL[:3]), run_of(ALL, COUNTING, TRAINING)) is True
@@ -258,14 +259,12 @@ def test_a_question_of_another_kind_can_hold_the_same_sum() -> None:
         assert questions_refused(question(first, 1, 30), other) is False
 
 
-def test_a_question_and_what_is_no_question_are_other_sums() -> None:
-    assert (
-        is_refused(
-            run_of(ALL[:3], COUNTING | {"purpose": "league-questions"}),
-            run_of(ALL, question("count-question", 1, LAST_WEEK)),
-        )
-        is False
-    )
+def test_a_question_can_hold_the_sum_of_what_is_no_question() -> None:
+    counting = COUNTING | {"purpose": "league-questions", "last_week": LAST_WEEK}
+    for weeks, refused in (((1, 30), True), ((1, 1), True), ((30, 60), True), ((34, 60), False)):
+        assert questions_refused(question("count-question", *weeks), counting) is refused
+    other = COUNTING | {"last_week": LAST_WEEK}
+    assert questions_refused(question("count-question", 1, 30), other) is False
 
 
 def test_every_earlier_run_counts_and_the_own_does_not() -> None:

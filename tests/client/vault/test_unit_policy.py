@@ -48,6 +48,11 @@ def proposal(unit: Any) -> RunProposal:
     return written_proposal("churn-1", partners=KEYS, steps=[TRAINING], unit=unit)
 
 
+def accepted(sha256: str, unit: str = "customer-across-the-roster", partners_at_most: int = 2) -> dict[str, Any]:
+    return {"sha256": sha256, "unit": unit, "partners_at_most": partners_at_most}
+
+
+LINKED = accepted(ACCEPTED, "linked-customer")
 ALL_UNITS = ["customer-at-one-partner", "customer-across-the-roster", "linked-customer"]
 
 
@@ -57,8 +62,8 @@ ALL_UNITS = ["customer-at-one-partner", "customer-across-the-roster", "linked-cu
         (ONE_PARTNER, {}),
         (ROSTER, {}),
         (ROSTER, {"units": ["customer-across-the-roster"]}),
-        (proved(ACCEPTED), {"accepted_proofs": [UNKNOWN, ACCEPTED]}),
-        (linked(ACCEPTED), {"units": ALL_UNITS, "accepted_proofs": [ACCEPTED]}),
+        (proved(ACCEPTED), {"accepted_proofs": [accepted(UNKNOWN), accepted(ACCEPTED)]}),
+        (linked(ACCEPTED), {"units": ALL_UNITS, "accepted_proofs": [LINKED]}),
     ],
 )
 def test_what_is_let_in(unit: Any, limits: dict[str, Any]) -> None:
@@ -71,11 +76,18 @@ def test_what_is_let_in(unit: Any, limits: dict[str, Any]) -> None:
         (ONE_PARTNER, {"units": ["customer-across-the-roster"]}, "unit customer-at-one-partner is not allowed"),
         (ROSTER, {"units": ["customer-at-one-partner"]}, "unit customer-across-the-roster is not allowed"),
         (proved(UNKNOWN), {}, f"SHA-256 {UNKNOWN}. is not among the accepted_proofs"),
-        (proved(UNKNOWN), {"accepted_proofs": [ACCEPTED]}, "enforcement proof “Nobody enters twice”"),
+        (proved(UNKNOWN), {"accepted_proofs": [accepted(ACCEPTED)]}, "enforcement proof “Nobody enters twice”"),
+        # The paper shows less than the proposal counts on, or is for another unit.
+        (
+            proved(ACCEPTED),
+            {"accepted_proofs": [accepted(ACCEPTED, partners_at_most=3)]},
+            "for this unit at 2 partners",
+        ),
+        (proved(ACCEPTED), {"accepted_proofs": [LINKED]}, "for this unit at 2 partners"),
         # A linked customer needs both: to be named, and its paper accepted.
-        (linked(ACCEPTED), {"accepted_proofs": [ACCEPTED]}, "unit linked-customer is not allowed"),
+        (linked(ACCEPTED), {"accepted_proofs": [LINKED]}, "unit linked-customer is not allowed"),
         (linked(ACCEPTED), {"units": ALL_UNITS}, f"SHA-256 {ACCEPTED}. is not among the accepted_proofs"),
-        (linked(UNKNOWN), {"units": ALL_UNITS, "accepted_proofs": [ACCEPTED]}, "linkage assurance “card numbers”"),
+        (linked(UNKNOWN), {"units": ALL_UNITS, "accepted_proofs": [LINKED]}, "linkage assurance “card numbers”"),
     ],
 )
 def test_what_is_refused(unit: Any, limits: dict[str, Any], named: str) -> None:
@@ -85,7 +97,14 @@ def test_what_is_refused(unit: Any, limits: dict[str, Any], named: str) -> None:
 
 @pytest.mark.parametrize(
     "limits",
-    [{"units": []}, {"units": ["household"]}, {"accepted_proofs": ["AB" * 32]}, {"accepted_proofs": ["a paper"]}],
+    [
+        {"units": []},
+        {"units": ["household"]},
+        {"accepted_proofs": [accepted("AB" * 32)]},
+        {"accepted_proofs": [accepted("a paper")]},
+        {"accepted_proofs": [accepted(ACCEPTED, partners_at_most=1)]},
+        {"accepted_proofs": [ACCEPTED]},
+    ],
 )
 def test_a_policy_names_units_and_digests(limits: dict[str, Any]) -> None:
     with pytest.raises(ValidationError, match=next(iter(limits))):

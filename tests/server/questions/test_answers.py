@@ -17,6 +17,7 @@ from hanse_privacy.release import add_noise, sum_customers
 from hanse_server.intervals import NORMAL_95
 from hanse_server.programmes import programme_for
 from hanse_server.questions.answer import Answer
+from hanse_server.questions.commands import tell_largest
 from hanse_server.questions.picture import MOST_ROWS, answer_picture
 from hanse_server.questions.prediction import predict
 from hanse_server.questions.programme import NotAnsweredError, QuestionProgramme
@@ -197,3 +198,15 @@ def test_a_long_answer_is_drawn_in_part_and_says_so(proposed: Propose) -> None:
     assert f"the {MOST_ROWS} largest of 52" in drawn
     assert ">week 52<" in drawn
     assert ">week 1<" not in drawn
+
+
+def test_the_largest_are_told_with_those_that_the_noise_hides(
+    proposed: Propose, capsys: pytest.CaptureFixture[str]
+) -> None:
+    proposal = proposed(CountTerms(measure=Measure.CUSTOMERS, weeks=Weeks(first=1, last=4), by=Grouping.WEEK))
+    answer = answered(proposal, answer=[5000.0, 40.0, 4000.0, 41.0])
+    tell_largest(answer, 2)
+    assert "The largest: week 1, week 3." in capsys.readouterr().out
+    tell_largest(answer, 3)
+    # Week 4 is one customer ahead of week 2, which is not named.
+    assert "The largest: week 1, week 3, week 4 (?)." in capsys.readouterr().out
