@@ -21,6 +21,12 @@ from hanse_privacy.accounting import epsilon_of
 
 OWN_DATA = Path(__file__).parents[2] / "examples" / "own_data"
 HANSE = str(Path(sys.executable).parent / "hanse")
+HEEDING_SIGNALS = """
+import os, signal, sys
+for number in (signal.SIGINT, signal.SIGTERM):
+    signal.signal(number, signal.SIG_DFL)
+os.execv(sys.argv[1], sys.argv[1:])
+"""
 
 pytestmark = pytest.mark.processes
 
@@ -97,7 +103,8 @@ def test_the_demo_runs_over_real_flower_processes(tmp_path: Path, league: Memory
 def test_an_interrupted_demo_leaves_no_process(tmp_path: Path, number: signal.Signals) -> None:
     out = tmp_path / "demo"
     demo = subprocess.Popen(
-        [HANSE, "demo", "--league", str(OWN_DATA), "--out", str(out)],
+        # Whoever runs the tests in the background has SIGINT ignored, and that is inherited.
+        [sys.executable, "-c", HEEDING_SIGNALS, HANSE, "demo", "--league", str(OWN_DATA), "--out", str(out)],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
