@@ -8,10 +8,7 @@ deviation that was predicted; the ratio is one over the root mean square of thes
 Usage: python benchmarks/ask.py --json build/benchmarks/ask.json [--draws 8]
 """
 
-import argparse
-import json
 import tempfile
-import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
@@ -21,7 +18,7 @@ from typing import Any
 import duckdb
 import numpy as np
 import pyarrow as pa
-from machine import machine
+from drawn import report_draws
 from numpy.typing import NDArray
 
 from hanse_demo.collecting import consenting
@@ -32,7 +29,7 @@ from hanse_demo.story import load_story
 from hanse_demo.workshop import Workshop, lay_out
 from hanse_models.catalogue import load_catalogue
 from hanse_privacy.protocol.question_steps import Grouping, Measure, Question
-from hanse_server.intervals import NORMAL_95
+from hanse_privacy.statistics.confidence import NORMAL_95
 from hanse_server.questions.answer import Answer
 from hanse_server.questions.asking import question_proposal
 from hanse_server.questions.prediction import predict
@@ -62,27 +59,15 @@ Array = NDArray[np.float64]
 
 def main() -> None:
     """Run the benchmark and print one JSON object."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--json", type=Path, required=True)
-    parser.add_argument("--draws", type=int, default=8)
-    arguments = parser.parse_args()
-    started = time.monotonic()
-    observations = observe(arguments.draws)
-    raw = arguments.json.with_suffix(".observations.json")
-    raw.parent.mkdir(parents=True, exist_ok=True)
-    raw.write_text(json.dumps(observations), encoding="utf-8")
-    result = {
-        "benchmark": "ask",
-        "version": 1,
-        "machine": machine(["flwr"]),
-        "draws": arguments.draws,
-        "seconds": time.monotonic() - started,
-        "units": "ratios; half-widths in customers or baskets at 95 %",
-        "figures": recount(observations),
-        "observations": raw.name,
-    }
-    arguments.json.write_text(json.dumps(result, indent=1), encoding="utf-8")
-    print(json.dumps(result, indent=1))
+    report_draws(
+        str(__doc__),
+        benchmark="ask",
+        packages=["flwr"],
+        units="ratios; half-widths in customers or baskets at 95 %",
+        draws=8,
+        observe=observe,
+        recount=recount,
+    )
 
 
 def observe(draws: int) -> dict[str, Any]:

@@ -11,18 +11,15 @@ functions and masked, without officers and letters).
 Usage: python benchmarks/demo_quality.py --json build/benchmarks/demo_quality.json [--draws 5]
 """
 
-import argparse
-import json
 import math
 import tempfile
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from central_draw import against_central, central_popularity, cut_popularity
-from machine import machine
+from drawn import report_draws
 from numpy.typing import NDArray
 
 from hanse_demo.collecting import consenting, popularity_of, read_partners
@@ -62,27 +59,15 @@ METRICS = ("explore", "cold0", "cold1", "cold3", "all")
 
 def main() -> None:
     """Run the benchmark and print one JSON object."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--json", type=Path, required=True)
-    parser.add_argument("--draws", type=int, default=5)
-    arguments = parser.parse_args()
-    started = time.monotonic()
-    observations = observe(arguments.draws)
-    raw = arguments.json.with_suffix(".observations.json")
-    raw.parent.mkdir(parents=True, exist_ok=True)
-    raw.write_text(json.dumps(observations), encoding="utf-8")
-    result = {
-        "benchmark": "demo_quality",
-        "version": 1,
-        "machine": machine(["flwr"]),
-        "draws": arguments.draws,
-        "seconds": time.monotonic() - started,
-        "units": "Recall@10 and AUC, from 0 to 1; _se is one standard error of the paired difference",
-        "figures": recount(observations),
-        "observations": raw.name,
-    }
-    arguments.json.write_text(json.dumps(result, indent=1), encoding="utf-8")
-    print(json.dumps(result, indent=1))
+    report_draws(
+        str(__doc__),
+        benchmark="demo_quality",
+        packages=["flwr"],
+        units="Recall@10 and AUC, from 0 to 1; _se is one standard error of the paired difference",
+        draws=5,
+        observe=observe,
+        recount=recount,
+    )
 
 
 def observe(draws: int) -> dict[str, Any]:

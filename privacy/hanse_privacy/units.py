@@ -14,7 +14,8 @@ from typing import ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from hanse_privacy.evidence import EnforcementProof, Evidence, LinkageAssurance, SeveralPartners
+from hanse_privacy.papers import EnforcementProof, LinkageAssurance, Paper
+from hanse_privacy.roster_size import SeveralPartners
 from hanse_privacy.validation import require_positive, require_probability
 
 
@@ -75,7 +76,7 @@ class PrivacyUnit(BaseModel, ABC):
         """What the two data sets differ by, in words."""
 
     @property
-    def evidence(self) -> tuple[Evidence, ...]:
+    def papers(self) -> tuple[Paper, ...]:
         """Papers that the promise rests on; a vault admits the unit only where its officers accepted them all."""
         return ()
 
@@ -162,12 +163,12 @@ class CustomerAcrossTheRoster(PrivacyUnit):
         )
 
     @property
-    def evidence(self) -> tuple[Evidence, ...]:
+    def papers(self) -> tuple[Paper, ...]:
         """The proof, where there is one."""
         if self.proof is None:
             return ()
         return (
-            Evidence(
+            Paper(
                 role="enforcement proof",
                 name=self.proof.name,
                 sha256=self.proof.sha256,
@@ -196,7 +197,7 @@ class CustomerAcrossTheRoster(PrivacyUnit):
             "It does not hold against a person's own partners about what they hold themselves. A person who is a"
             f" customer of one partner only is protected more: {epsilon_at(1)}."
         )
-        for proof in self.evidence:
+        for proof in self.papers:
             said += (
                 f" It rests on the {proof}, by which nobody's data enters from more than {self.partners_at_most} of the"
                 f" {roster} partners; a person whose data did from all {roster} would have {epsilon_at(roster)}."
@@ -233,10 +234,10 @@ class LinkedCustomer(PrivacyUnit):
         )
 
     @property
-    def evidence(self) -> tuple[Evidence, ...]:
+    def papers(self) -> tuple[Paper, ...]:
         """The paper that states the method's error."""
         return (
-            Evidence(
+            Paper(
                 role="linkage assurance",
                 name=self.assurance.method,
                 sha256=self.assurance.sha256,
@@ -254,7 +255,7 @@ class LinkedCustomer(PrivacyUnit):
         return (
             "It holds for people who were linked rightly only:"
             f"{missed if roster > self.vaults else ''} how often the method errs is stated by the paper of its"
-            f" {self.evidence[0]}. It does not hold against a person's own partners about what they hold themselves. A"
+            f" {self.papers[0]}. It does not hold against a person's own partners about what they hold themselves. A"
             f" person who is a customer of one partner only is protected more: {epsilon_at(1)}."
         )
 

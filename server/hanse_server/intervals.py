@@ -2,8 +2,7 @@
 
 import math
 
-NORMAL_95 = 1.959963984540054
-"""Half-width of a 95 % interval in standard deviations of a normal distribution."""
+from hanse_privacy.statistics.confidence import NORMAL_95
 
 
 def interval(value: float, standard_deviation: float) -> dict[str, float | None]:

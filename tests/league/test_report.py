@@ -23,11 +23,12 @@ from hanse_demo.report.numbers import (
     signed,
 )
 from hanse_demo.report.page import render_report
+from hanse_demo.report.page_parts import listed
 from hanse_demo.report.style import STYLE
 from hanse_demo.report.words import Verdict, explore_sentences, stretches, verdict, who_gains
 from hanse_demo.summary import Estimate, Interval, Summary
 from hanse_server.pictures.decimals import decimal
-from hanse_server.pictures.markup import element, listed, together
+from hanse_server.pictures.markup import element, together
 from hanse_server.pictures.svg import scale_over
 
 VOID_ELEMENTS = {"meta"}

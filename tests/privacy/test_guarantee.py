@@ -6,8 +6,8 @@ import pytest
 
 from hanse_privacy.accounting import ReleaseEvent, epsilon_from_rho, epsilon_of
 from hanse_privacy.errors import InvalidValueError
-from hanse_privacy.evidence import EnforcementProof, LinkageAssurance
 from hanse_privacy.guarantee import Guarantee
+from hanse_privacy.papers import EnforcementProof, LinkageAssurance
 from hanse_privacy.units import (
     CustomerAcrossTheRoster,
     CustomerAtOnePartner,

@@ -294,7 +294,7 @@ def test_fewer_partners_than_the_roster_need_a_proof() -> None:
     roster = [*payload()["roster"], {"partner": "east", "public_key": third.public.text}]
     with pytest.raises(InvalidValueError, match="write 3, or add the proof that enforces 2"):
         RunProposal.parse(across(roster=roster))
-    assert RunProposal.parse(across(ROSTER_UNIT | {"proof": PROOF}, roster=roster)).unit.evidence
+    assert RunProposal.parse(across(ROSTER_UNIT | {"proof": PROOF}, roster=roster)).unit.papers
 
 
 @pytest.mark.parametrize(("step", "block"), [(0, "customers"), (2, "histogram")])

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from hanse_privacy.accounting import epsilon_of
 from hanse_privacy.errors import InvalidValueError
-from hanse_privacy.evidence import LinkageAssurance
 from hanse_privacy.noise.discrete_gaussian import largest_draw
+from hanse_privacy.papers import LinkageAssurance
 from hanse_privacy.randomness import UnsafeSeededRandomness
 from hanse_privacy.release import BlockLayout, ReleaseLayout, add_noise, sum_customers
 from hanse_privacy.units import CustomerAcrossTheRoster, CustomerAtOnePartner, LinkedCustomer, PrivacyUnit

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, ValidationError
 
-from hanse_privacy.evidence import EnforcementProof, LinkageAssurance
+from hanse_privacy.papers import EnforcementProof, LinkageAssurance
 from hanse_privacy.protocol.written_units import Unit, write_unit
 from hanse_privacy.units import (
     AddOrRemoveOne,
@@ -141,9 +141,9 @@ def test_which_rosters_a_unit_fits(name: str, roster: int, named: str) -> None:
 
 
 def test_what_a_promise_rests_on() -> None:
-    assert UNITS["one partner"].evidence == UNITS["roster"].evidence == ()
+    assert UNITS["one partner"].papers == UNITS["roster"].papers == ()
     for name in ("proof", "linked"):
-        (paper,) = UNITS[name].evidence
+        (paper,) = UNITS[name].papers
         assert paper.sha256 == DIGEST
         assert DIGEST in str(paper)
     assert {kind.value for kind in UnitKind} == {

@@ -12,9 +12,10 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from hanse_privacy.caps import LIFETIME, Cap
 from hanse_privacy.errors import HanseError, InvalidValueError
-from hanse_privacy.evidence import SeveralPartners, Sha256
 from hanse_privacy.identity import PublicKey
+from hanse_privacy.papers import Sha256
 from hanse_privacy.protocol.vocabulary import PartyName, PurposeName, Tier
+from hanse_privacy.roster_size import SeveralPartners
 from hanse_privacy.settings_files import read_settings
 from hanse_privacy.units import PrivacyBudget, UnitKind
 

@@ -114,7 +114,7 @@ def _unit_faults(limits: LimitSection, unit: Unit) -> list[str]:
     faults = [] if unit.kind in limits.units else [f"privacy unit {unit.kind.value} is not allowed"]
     faults += [
         f"the {paper} is not among the accepted_proofs for this unit at {paper.partners_at_most} partners"
-        for paper in unit.evidence
+        for paper in unit.papers
         if not any(
             (accepted.sha256, accepted.unit) == (paper.sha256, unit.kind)
             and accepted.partners_at_most <= paper.partners_at_most

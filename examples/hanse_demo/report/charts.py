@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from hanse_demo.report.numbers import (
     LOST_IN_NOISE,
     NONE,
-    NORMAL_95,
     NOT_EVALUATED,
     count,
     epsilon,
@@ -19,6 +18,7 @@ from hanse_demo.report.numbers import (
 )
 from hanse_demo.report.words import Stretch, Verdict, verdict
 from hanse_demo.summary import Estimate, Interval, ReleasedItem
+from hanse_privacy.statistics.confidence import NORMAL_95
 from hanse_server.pictures.decimals import decimal
 from hanse_server.pictures.markup import Markup, together
 from hanse_server.pictures.svg import (

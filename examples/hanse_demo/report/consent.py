@@ -5,10 +5,11 @@ from collections.abc import Sequence
 
 from hanse_demo.report.charts import RUN_MARKERS, cohort_chart, epsilon_chart
 from hanse_demo.report.numbers import NOT_EVALUATED, count, epsilon, missing, percent, signed
+from hanse_demo.report.page_parts import Table, listed, note, paragraph
 from hanse_demo.report.words import stretches, title_of, withdrawal_sentence
 from hanse_demo.summary import PartnerTruth, Summary
 from hanse_server.pictures.decimals import decimal
-from hanse_server.pictures.markup import Markup, Table, element, listed, note, paragraph, together
+from hanse_server.pictures.markup import Markup, element, together
 from hanse_server.pictures.svg import swatch
 
 

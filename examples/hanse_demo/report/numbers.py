@@ -4,8 +4,6 @@ from hanse_demo.summary import Estimate, Interval
 from hanse_server.pictures.decimals import MINUS, decimal
 from hanse_server.pictures.markup import Markup, element, together
 
-NORMAL_95 = 1.96
-"""Standard errors on either side of an estimate that a 95 % interval spans."""
 NONE = "–"
 LOST_IN_NOISE = "the noise leaves nothing to say"
 NOBODY = "no customer could be evaluated"

@@ -12,6 +12,7 @@ from hanse_demo.report.numbers import (
     gain_text,
     missing,
 )
+from hanse_demo.report.page_parts import Table, note, paragraph
 from hanse_demo.report.words import (
     EXPLORE_GAIN,
     GAINS,
@@ -27,7 +28,7 @@ from hanse_demo.report.words import (
     verdict,
 )
 from hanse_demo.summary import ChurnRow, Estimate, PartnerTruth, RecommenderRow, Summary
-from hanse_server.pictures.markup import Markup, Table, element, note, paragraph, together
+from hanse_server.pictures.markup import Markup, element, together
 from hanse_server.pictures.svg import Marker, Scale, swatch
 
 OWN = "own data, consented"

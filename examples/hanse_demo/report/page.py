@@ -6,11 +6,12 @@ security policy forbids a browser to try.
 
 from hanse_demo.report.numbers import count, duration, epsilon, memory
 from hanse_demo.report.oracle import oracle_block
+from hanse_demo.report.page_parts import listed
 from hanse_demo.report.released import released_block
 from hanse_demo.report.style import STYLE
 from hanse_demo.report.words import churn_sentence, ledger_warning, what_happened, who_gains
 from hanse_demo.summary import Summary
-from hanse_server.pictures.markup import Markup, element, listed, together
+from hanse_server.pictures.markup import Markup, element, together
 
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 

@@ -14,10 +14,11 @@ from hanse_demo.report.numbers import (
     one_in,
     percent,
 )
+from hanse_demo.report.page_parts import Table, facts, listed, note, paragraph
 from hanse_demo.report.words import is_within
 from hanse_demo.summary import Released, ReleasedRun
 from hanse_server.pictures.decimals import decimal
-from hanse_server.pictures.markup import Markup, Table, element, facts, listed, note, paragraph, together
+from hanse_server.pictures.markup import Markup, element, together
 from hanse_server.questions.picture import answer_chart
 
 

@@ -5,7 +5,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from hanse_demo.report.numbers import NORMAL_95, counted, duration, epsilon, epsilon_is, signed
+from hanse_demo.report.numbers import counted, duration, epsilon, epsilon_is, signed
+from hanse_demo.report.page_parts import listed
 from hanse_demo.summary import (
     ChurnRow,
     Estimate,
@@ -15,8 +16,8 @@ from hanse_demo.summary import (
     ReleasedRun,
     Summary,
 )
+from hanse_privacy.statistics.confidence import NORMAL_95
 from hanse_server.pictures.decimals import decimal
-from hanse_server.pictures.markup import listed
 
 _FLOAT_SLACK = 1e-9
 

@@ -16,7 +16,6 @@ from hanse_privacy.aggregation.ring import Ring
 from hanse_privacy.aggregation.session_keys import RunIdentity
 from hanse_privacy.caps import Charge
 from hanse_privacy.errors import InvalidValueError
-from hanse_privacy.evidence import LARGEST_ROSTER
 from hanse_privacy.guarantee import Guarantee
 from hanse_privacy.identity import PublicKey
 from hanse_privacy.protocol.documents import Document
@@ -32,6 +31,7 @@ from hanse_privacy.protocol.vocabulary import CountryCode, PartyName, RunId
 from hanse_privacy.protocol.vouchers import VoucherText
 from hanse_privacy.protocol.written_units import Unit
 from hanse_privacy.release import ReleaseLayout
+from hanse_privacy.roster_size import LARGEST_ROSTER
 from hanse_privacy.units import PrivacyBudget
 
 LEAST_UNITS_OF_ONE = 64

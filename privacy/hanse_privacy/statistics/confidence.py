@@ -1,5 +1,5 @@
-"""How sure a stated interval or difference is: 95 %, of the noise of the release alone."""
+"""How sure a stated interval or difference is: 95 %."""
 
-DEVIATIONS_OF_95_PERCENT = 1.96
+NORMAL_95 = 1.959963984540054
 """So many standard deviations to either side hold a normal variable with probability 95 %. Noise of a release is a sum
 of discrete Gaussians over many grid steps, which no one tells from a normal variable at this precision."""

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from hanse_privacy.errors import HanseError
 from hanse_privacy.statistics.bins import checked_edges
-from hanse_privacy.statistics.confidence import DEVIATIONS_OF_95_PERCENT
+from hanse_privacy.statistics.confidence import NORMAL_95
 from hanse_privacy.statistics.numeric_arrays import released_numbers
 from hanse_privacy.statistics.trees import Tree
 from hanse_privacy.validation import require, require_non_negative, require_not_empty, require_probability
@@ -98,7 +98,7 @@ def quantiles(
     for probability in probabilities:
         require_probability(probability=probability)
         rank = probability * total
-        margin = DEVIATIONS_OF_95_PERCENT * node_standard_deviation * _rank_errors(tree, probability)
+        margin = NORMAL_95 * node_standard_deviation * _rank_errors(tree, probability)
         # Not from the monotone counts: beside a gap, where pooling moves them, their intervals miss too often. The
         # value is inside all the same: pooling takes no count above the largest up to it or below the least after it.
         low, high = _interval(prefixes - rank, margin + rounding, limits)

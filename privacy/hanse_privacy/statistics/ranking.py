@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hanse_privacy.statistics.confidence import DEVIATIONS_OF_95_PERCENT
+from hanse_privacy.statistics.confidence import NORMAL_95
 from hanse_privacy.statistics.numeric_arrays import released_numbers
 from hanse_privacy.validation import require, require_non_negative
 
@@ -50,7 +50,7 @@ def top(values: NDArray[np.generic], *, k: int, standard_deviation: float) -> tu
     require_non_negative(standard_deviation=standard_deviation)
     order = np.argsort(-entries, kind="stable")
     left_out = float(entries[order[k]]) if k < entries.size else -math.inf
-    margin = DEVIATIONS_OF_95_PERCENT * math.sqrt(2) * standard_deviation
+    margin = NORMAL_95 * math.sqrt(2) * standard_deviation
     chosen = ((int(place), float(entries[place])) for place in order[:k])
     return tuple(
         RankedPlace(place=place, value=value, is_told_apart=value - left_out > margin) for place, value in chosen

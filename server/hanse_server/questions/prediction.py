@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from hanse_privacy.protocol.proposal import RunProposal
 from hanse_privacy.protocol.question_steps import CountQuestion, QuantileQuestion, Question
+from hanse_privacy.statistics.confidence import NORMAL_95
 from hanse_privacy.statistics.quantiles import rank_standard_deviation
-from hanse_server.intervals import NORMAL_95
 from hanse_server.questions.readable import UNITS, amount
 
 
@@ -55,5 +55,5 @@ def predict(proposal: RunProposal, step: Question) -> Prediction:
         cell=NORMAL_95 * cell,
         beside={name: NORMAL_95 * deviation for name, deviation in deviations.items()},
         is_rank=isinstance(step, QuantileQuestion),
-        may_cut="over" in deviations,
+        may_cut=isinstance(step, CountQuestion) and step.may_cut,
     )

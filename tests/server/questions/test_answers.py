@@ -14,7 +14,7 @@ from hanse_privacy.protocol.proposal import RunProposal
 from hanse_privacy.protocol.question_steps import Grouping, HistogramQuestion, Measure, QuantileQuestion, Question
 from hanse_privacy.randomness import UnsafeSeededRandomness
 from hanse_privacy.release import add_noise, sum_customers
-from hanse_server.intervals import NORMAL_95
+from hanse_privacy.statistics.confidence import NORMAL_95
 from hanse_server.programmes import programme_for
 from hanse_server.questions.answer import Answer
 from hanse_server.questions.commands import tell_largest

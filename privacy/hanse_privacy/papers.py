@@ -3,27 +3,15 @@
 from dataclasses import dataclass
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
+from pydantic import BaseModel, ConfigDict, StringConstraints
 
-LARGEST_ROSTER = 128
-"""Vaults in one sum at most."""
+from hanse_privacy.roster_size import SeveralPartners
 
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 """A digest in hexadecimal."""
 
 OneLine = Annotated[str, StringConstraints(min_length=1, max_length=120, pattern=r"^[^\p{C}\p{Zl}\p{Zp}]+$")]
 """A name that people read: no control characters, no line breaks."""
-
-
-def _require_several(value: int) -> int:
-    if not 2 <= value <= LARGEST_ROSTER:
-        alone = "; for 1 the unit is customer-at-one-partner" if value == 1 else ""
-        raise ValueError(f"partners_at_most is {value}, and must be between 2 and {LARGEST_ROSTER}{alone}")
-    return value
-
-
-SeveralPartners = Annotated[int, AfterValidator(_require_several)]
-"""m: the number of partners that one unit may be at, where it is more than one."""
 
 
 class EnforcementProof(BaseModel):
@@ -49,7 +37,7 @@ class LinkageAssurance(BaseModel):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Evidence:
+class Paper:
     """A paper that a unit's promise rests on.
 
     Args:
