@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 import numpy as np
 import pytest
-from written_terms import NOON, written_policy, written_proposal
+from written_terms import NOON, TRAINING, written_policy, written_proposal
 
 from hanse_client.vault.cohort_rows import CohortRows
 from hanse_client.vault.consent_positions import ConsentPositions
@@ -240,15 +240,8 @@ class Clock:
 
 
 def terms_of(run: str = "churn-1") -> RunProposal:
-    step = {
-        "operation": "churn-gradient",
-        "purpose": "churn-training",
-        "tier": "standard",
-        "noise_multiplier": 20.0,
+    step = TRAINING | {
         "rounds": 3,
-        "last_week": 37,
-        "horizon_weeks": 8,
-        "weights": 15,
         "gradient": {"clip": 1.0, "share": 0.99},
         "customers": {"clip": 1.0, "share": 0.01, "is_metric": True},
         "descent": {"learning_rate": 0.1, "momentum": 0.0, "l2": 0.0, "average_from_round": 1},

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from written_terms import NOON, written_policy, written_proposal
+from written_terms import NOON, POPULARITY, written_policy, written_proposal
 
 from hanse_client.vault.admission import Admissions
 from hanse_client.vault.question_rule import GroupsUnknownError, require_groups_known
@@ -55,18 +55,6 @@ QUANTILES: dict[str, Any] = COMMON | {
     "highest": 100.0,
     "height": 2,
     "answer": {"clip": 5.0, "share": 1.0},
-}
-POPULARITY: dict[str, Any] = {
-    "operation": "popularity-statistics",
-    "purpose": "recommendation-statistics",
-    "tier": "standard",
-    "noise_multiplier": 20.0,
-    "last_week": 4,
-    "half_life_weeks": 8.0,
-    "items": 4,
-    "rate": {"clip": 1.0, "share": 0.5},
-    "breadth": {"clip": 1.0, "share": 0.4},
-    "customers": {"clip": 1.0, "share": 0.1},
 }
 
 

@@ -12,7 +12,8 @@ from typing import Any
 import msgspec
 import numpy as np
 import pytest
-from written_terms import NOON, written_policy, written_proposal
+from written_terms import NOON, TRAINING, written_policy, written_proposal
+from written_terms import POPULARITY as COUNTING
 
 from hanse_client.vault.admission import Admissions
 from hanse_client.vault.policy import LimitSection, Policy
@@ -34,30 +35,6 @@ CENTRE, SERVICE = SigningKey.generate(), SigningKey.generate()
 KEYS = {partner: SigningKey.generate() for partner in ("north", "south", "east", "west", "inland")}
 ALL = ("north", "south", "east", "west")
 LAST_WEEK = 30
-
-TRAINING: dict[str, Any] = {
-    "operation": "churn-gradient",
-    "purpose": "churn-training",
-    "tier": "standard",
-    "noise_multiplier": 20.0,
-    "rounds": 2,
-    "last_week": LAST_WEEK,
-    "horizon_weeks": 8,
-    "weights": 15,
-    "gradient": {"clip": 1.0, "share": 1.0},
-}
-COUNTING: dict[str, Any] = {
-    "operation": "popularity-statistics",
-    "purpose": "recommendation-statistics",
-    "tier": "standard",
-    "noise_multiplier": 20.0,
-    "last_week": LAST_WEEK,
-    "half_life_weeks": 8.0,
-    "items": 4,
-    "rate": {"clip": 1.0, "share": 0.5},
-    "breadth": {"clip": 1.0, "share": 0.4},
-    "customers": {"clip": 1.0, "share": 0.1, "is_metric": True},
-}
 NAMES = itertools.count(1)
 
 

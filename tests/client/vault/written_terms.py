@@ -1,4 +1,4 @@
-"""A policy and a proposal as they are written, for vaults that tests make by hand; the vault is north's."""
+"""A policy, steps and a proposal as they are written, for vaults that tests make by hand; the vault is north's."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -10,6 +10,29 @@ from hanse_privacy.protocol.proposal import RunProposal
 
 NOON = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
 COUNTRY, CATEGORY, WEEK_ONE = "DE", "pd:PurchasesAndSpendingHabit", "2024-12-30"
+TRAINING: dict[str, Any] = {
+    "operation": "churn-gradient",
+    "purpose": "churn-training",
+    "tier": "standard",
+    "noise_multiplier": 20.0,
+    "rounds": 2,
+    "last_week": 30,
+    "horizon_weeks": 8,
+    "weights": 15,
+    "gradient": {"clip": 1.0, "share": 1.0},
+}
+POPULARITY: dict[str, Any] = {
+    "operation": "popularity-statistics",
+    "purpose": "recommendation-statistics",
+    "tier": "standard",
+    "noise_multiplier": 20.0,
+    "last_week": 30,
+    "half_life_weeks": 8.0,
+    "items": 4,
+    "rate": {"clip": 1.0, "share": 0.5},
+    "breadth": {"clip": 1.0, "share": 0.4},
+    "customers": {"clip": 1.0, "share": 0.1, "is_metric": True},
+}
 
 
 def written_policy(
