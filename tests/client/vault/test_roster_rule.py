@@ -5,14 +5,12 @@ import dataclasses
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import numpy as np
 import pytest
-from written_terms import NOON, TRAINING, written_policy, written_proposal
+from written_terms import NOON, TRAINING, Officers, written_instruction, written_policy, written_proposal
 from written_terms import POPULARITY as COUNTING
 
 from hanse_client.vault.admission import Admissions
@@ -25,8 +23,7 @@ from hanse_privacy.aggregation.session_keys import SessionKey, verified_keys
 from hanse_privacy.canonical import canonical_bytes, canonical_digest
 from hanse_privacy.identity import SigningKey
 from hanse_privacy.ledger import PrivacyLedger
-from hanse_privacy.protocol.approval import ApprovalRequest, RunApproval, SignedApproval
-from hanse_privacy.protocol.letters import AdmitParameters, Instruction, NoParameters
+from hanse_privacy.protocol.letters import AdmitParameters, NoParameters
 from hanse_privacy.protocol.proposal import RunProposal
 from hanse_privacy.randomness import SystemRandomness
 from hanse_privacy.release import CustomerSum, add_noise
@@ -256,32 +253,11 @@ def test_every_earlier_run_counts_and_the_own_does_not() -> None:
 
 
 @dataclass
-class Officers:
-    """Approve everything."""
-
-    asked: list[ApprovalRequest] = field(default_factory=list)
-
-    def run_approval(self, request: ApprovalRequest) -> SignedApproval:
-        self.asked.append(request)
-        approval = RunApproval(
-            **request.model_dump(),
-            approved_by=("officer",),
-            approved_at=NOON,
-            high_risk=False,
-            registry_version=1,
-            pack_versions={"gdpr": "1"},
-            issued_at=NOON,
-            expires_at=NOON + timedelta(days=1),
-        )
-        return SignedApproval(approval=approval, signed=approval.sign(SERVICE))
-
-
-@dataclass
 class Door:
     """North's admissions over a folder of state, as each start of its vault makes them."""
 
     folder: Path
-    officers: Officers = field(default_factory=Officers)
+    officers: Officers = field(default_factory=lambda: Officers(SERVICE))
     centre: SigningKey = CENTRE
 
     def __post_init__(self) -> None:
@@ -302,10 +278,10 @@ class Door:
     def admit(self, run: RunProposal) -> RunProposal:
         signed = run.sign(self.centre)
         parameters = AdmitParameters(signed_proposal=signed, ledger_statement=b"")
-        return self.admissions.admit(instruction(run, 0, msgspec.msgpack.encode(parameters)), parameters)
+        return self.admissions.admit(written_instruction(run, 0, parameters), parameters)
 
     def round(self, run: RunProposal, number: int = 1) -> RunProposal:
-        return self.admissions.admitted(instruction(run, number, msgspec.msgpack.encode(NoParameters())))
+        return self.admissions.admitted(written_instruction(run, number, NoParameters()))
 
     def answer(self, run: RunProposal) -> None:
         self.register.record_round(
@@ -320,24 +296,6 @@ class Door:
                 clipped="",
             )
         )
-
-
-def instruction(run: RunProposal, number: int, parameters: bytes) -> Instruction:
-    return Instruction(
-        protocol=2,
-        run=run.run,
-        proposal=run.digest,
-        round=number,
-        attempt=1 if number else 0,
-        session_keys=[],
-        operation="churn-gradient" if number else "admit",
-        operation_version=1,
-        sender="centre",
-        recipient="north",
-        nonce=bytes(16),
-        sent_at=NOON,
-        parameters=msgspec.Raw(parameters),
-    )
 
 
 @pytest.fixture
