@@ -1,107 +1,20 @@
-import csv
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from datetime import date
+import sys
 from pathlib import Path
 
 import pytest
 
-from hanse_client.data.contract import Contract, load_contract
-from hanse_client.data.doctor import examine
-from hanse_client.data.findings import DoctorReport
-from hanse_models.catalogue import Catalogue, load_catalogue
+from hanse_models.catalogue import Catalogue
 
-TODAY = date(2025, 3, 1)
-COLUMNS = ["card", "sold_at", "shop", "till_receipt", "plu", "pieces", "paid", "saved"]
-CONTRACT = """
-[contract]
-version = 1
-partner = "corner-shop"
+sys.path.insert(0, str(Path(__file__).parent))
 
-[sales]
-files = "export/sales*.csv"
-format = "csv"
-
-[sales.columns]
-customer = { column = "card" }
-time = { column = "sold_at" }
-store = { column = "shop" }
-receipt = { column = "till_receipt" }
-product = { column = "plu" }
-quantity = { column = "pieces" }
-value = { column = "paid" }
-discount = { column = "saved" }
-
-[products]
-files = "export/items.csv"
-format = "csv"
-
-[products.columns]
-product = { column = "plu" }
-article = { column = "gtin" }
-
-[limits]
-maximum_quantity = 100
-maximum_value = 500
-earliest = 2025-01-01
-late_after_days = 10
-minimum_customers = 3
-"""
-
-
-@dataclass
-class Shop:
-    """A small shop whose export a test can spoil."""
-
-    folder: Path
-    contract_text: str = CONTRACT
-    columns: list[str] = field(default_factory=lambda: list(COLUMNS))
-    lines: list[list[str]] = field(default_factory=list)
-    items: list[list[str]] = field(default_factory=list)
-
-    def write(self) -> None:
-        export = self.folder / "export"
-        export.mkdir(exist_ok=True)
-        for name, header, rows in (
-            ("sales.csv", self.columns, self.lines),
-            ("items.csv", ["plu", "gtin"], self.items),
-        ):
-            with (export / name).open("w", newline="") as file:
-                csv.writer(file).writerows([header, *rows])
-        (self.folder / "contract.toml").write_text(self.contract_text)
-
-    def contract(self) -> Contract:
-        self.write()
-        return load_contract(self.folder / "contract.toml")
-
-    def examine(self, catalogue: Catalogue) -> DoctorReport:
-        return examine(self.contract(), catalogue, today=TODAY)
-
-
-def write_catalogue(folder: Path, items: list[tuple[str, str]], articles: dict[str, int]) -> Catalogue:
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "items.csv").open("w", newline="") as file:
-        csv.writer(file).writerows(
-            [
-                ["item", "name", "category", "sensitive"],
-                *([place, name, "food", sensitive] for place, (name, sensitive) in enumerate(items)),
-            ]
-        )
-    with (folder / "articles.csv").open("w", newline="") as file:
-        csv.writer(file).writerows([["article", "item"], *articles.items()])
-    return load_catalogue(folder)
-
-
-@pytest.fixture
-def make_catalogue() -> Callable[[Path, list[tuple[str, str]], dict[str, int]], Catalogue]:
-    return write_catalogue
+from small_shop import Shop, write_catalogue
 
 
 @pytest.fixture
 def catalogue(tmp_path: Path) -> Catalogue:
     return write_catalogue(
         tmp_path / "catalogue",
-        [("Milk", "no"), ("Bread", "no"), ("Painkillers", "yes")],
+        [("Milk", "food", "no"), ("Bread", "food", "no"), ("Painkillers", "food", "yes")],
         {"G1": 0, "G2": 0, "G3": 1, "G4": 2},
     )
 

@@ -1,6 +1,7 @@
 from datetime import date
 
 import pytest
+from small_shop import write_catalogue
 
 from hanse_client.data.contract import load_contract
 from hanse_client.data.errors import ContractError
@@ -70,19 +71,19 @@ def test_decimal_comma_never_guesses_at_points(shop, catalogue):
 @pytest.mark.parametrize(
     ("items", "articles"),
     [
-        ([("Milk", "maybe")], {"G1": 0}),
-        ([("Milk", "no")], {"G1": 1}),
-        ([("Milk", "no")], {}),
+        ([("Milk", "food", "maybe")], {"G1": 0}),
+        ([("Milk", "food", "no")], {"G1": 1}),
+        ([("Milk", "food", "no")], {}),
         ([], {}),
     ],
 )
-def test_catalogue_that_contradicts_itself(tmp_path, make_catalogue, items, articles):
+def test_catalogue_that_contradicts_itself(tmp_path, items, articles):
     with pytest.raises(CatalogueError):
-        make_catalogue(tmp_path / "bad", items, articles)
+        write_catalogue(tmp_path / "bad", items, articles)
 
 
-def test_catalogue_with_an_article_twice(tmp_path, make_catalogue):
-    make_catalogue(tmp_path / "c", [("Milk", "no"), ("Bread", "no")], {"G1": 0})
+def test_catalogue_with_an_article_twice(tmp_path):
+    write_catalogue(tmp_path / "c", [("Milk", "food", "no"), ("Bread", "food", "no")], {"G1": 0})
     with (tmp_path / "c/articles.csv").open("a") as file:
         file.write("G1,1\n")
     with pytest.raises(CatalogueError, match="Line 3"):

@@ -1,10 +1,10 @@
-import csv
 from io import StringIO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from rich.console import Console
+from small_shop import found, with_receipts
 
 from hanse_client.data.errors import DataUnreadableError
 from hanse_client.data.findings import FindingCode, Severity, render
@@ -16,12 +16,6 @@ CARD, TIME, STORE, RECEIPT, PLU, PIECES, PAID, SAVED = range(8)
 def spoil(shop, column, value, rows):
     for row in rows:
         shop.lines[row][column] = value
-
-
-def found(report, code):
-    matching = [finding for finding in report.findings if finding.code is code]
-    assert len(matching) == 1, f"{code} not found once in {[finding.code for finding in report.findings]}"
-    return matching[0]
 
 
 def test_clean_export_passes(shop, catalogue):
@@ -178,39 +172,14 @@ def test_product_with_two_articles(shop, catalogue):
     assert finding.examples == ("export/items.csv: product 10, 2 times",)
 
 
-def with_receipts(shop, receipts):
-    """Move customer, time and store into a receipts table of the given rows."""
-    shop.write()
-    text = StringIO()
-    csv.writer(text).writerows([["number", "member", "at", "branch"], *receipts])
-    (shop.folder / "export/receipts.csv").write_text(text.getvalue())
-    moved = "\n".join(
-        line for line in shop.contract_text.splitlines() if not line.startswith(("customer =", "time =", "store ="))
-    )
-    shop.contract_text = (
-        moved
-        + """
-[receipts]
-files = "export/receipts.csv"
-format = "csv"
-[receipts.columns]
-receipt = { column = "number" }
-customer = { column = "member" }
-time = { column = "at" }
-store = { column = "branch" }
-"""
-    )
-
-
 def test_receipts_in_their_own_table(shop, catalogue):
-    receipts = sorted({(line[RECEIPT], line[CARD], line[TIME], line[STORE]) for line in shop.lines})
-    with_receipts(shop, receipts)
+    with_receipts(shop, shop.receipts())
     report = shop.examine(catalogue)
     assert (report.errors, report.customers, report.lines) == ((), 4, 40)
 
 
 def test_orphan_lines_and_repeated_receipts(shop, catalogue):
-    receipts = sorted({(line[RECEIPT], line[CARD], line[TIME], line[STORE]) for line in shop.lines})
+    receipts = shop.receipts()
     with_receipts(shop, [*receipts[1:], receipts[5]])
     report = shop.examine(catalogue)
     assert found(report, FindingCode.LINE_WITHOUT_RECEIPT).count == 2

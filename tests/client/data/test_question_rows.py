@@ -1,6 +1,5 @@
 """What customers did, added up inside the database, against a slow recount of the export's raw lines."""
 
-import csv
 import random
 from collections import defaultdict
 from collections.abc import Sequence
@@ -11,14 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from small_shop import COLUMNS, EXPORT, STORES, TODAY, Shop, write_catalogue, write_stores
 
-from hanse_client.data.contract import load_contract
 from hanse_client.data.errors import DataUnreadableError
 from hanse_client.data.ingest import DATABASE_NAME, ingest
 from hanse_client.data.pseudonyms import PseudonymKey
 from hanse_client.data.queries import VaultData
 from hanse_client.data.question_rows import source_of
-from hanse_models.catalogue import load_catalogue
 from hanse_models.questions import CustomerAmounts
 from hanse_privacy.errors import InvalidValueError
 from hanse_privacy.protocol.question_steps import CountQuestion, Grouping, Measure
@@ -48,27 +46,10 @@ GROUPS = {
     Grouping.STORE_GROUP: ("village", "airport", "city"),
 }
 CUSTOMERS = ("a", "b", "c", "d", "e")
-CONTRACT = """
-[contract]
-version = 1
-partner = "corner-shop"
-[sales]
-files = "sales.csv"
-format = "csv"
-[sales.columns]
-customer = { column = "card" }
-time = { column = "sold_at" }
-store = { column = "shop" }
-receipt = { column = "number" }
-product = { column = "plu" }
-quantity = { column = "pieces" }
-value = { column = "paid" }
-[products]
-files = "items.csv"
-format = "csv"
-[products.columns]
-product = { column = "plu" }
-article = { column = "gtin" }
+# A till that knows no discounts.
+CONTRACT = (
+    EXPORT.replace('discount = { column = "saved" }\n', "")
+    + """
 [limits]
 maximum_quantity = 100
 maximum_value = 500
@@ -78,14 +59,7 @@ minimum_customers = 1
 unknown_product_share = 1.0
 duplicate_line_share = 1.0
 """
-STORES = """
-[stores]
-files = "stores.csv"
-format = "csv"
-[stores.columns]
-store = { column = "shop" }
-group = { column = "kind" }
-"""
+)
 
 
 @dataclass(frozen=True)
@@ -116,31 +90,20 @@ class Line:
         ]
 
 
-def write_csv(path: Path, rows: Sequence[Sequence[object]]) -> None:
-    with path.open("w", newline="") as file:
-        csv.writer(file).writerows(rows)
-
-
 def read_in(folder: Path, lines: Sequence[Line], *, contract: str = CONTRACT + STORES) -> VaultData:
     """Write an export and read it into a vault's database."""
-    folder.mkdir()
-    header = ["card", "sold_at", "shop", "number", "plu", "pieces", "paid"]
-    write_csv(folder / "sales.csv", [header, *(line.spelled() for line in lines)])
-    write_csv(folder / "items.csv", [["plu", "gtin"], *([f"p{place}", f"G{place}"] for place in range(7))])
-    write_csv(folder / "stores.csv", [["shop", "kind"], *GROUP_OF.items()])
-    write_csv(
-        folder / "items-of-the-league.csv",
-        [["item", "name", "category", "sensitive"], *([place, *item] for place, item in enumerate(ITEMS))],
-    )
-    (folder / "contract.toml").write_text(contract)
-    catalogue = folder / "catalogue"
-    catalogue.mkdir()
-    (folder / "items-of-the-league.csv").rename(catalogue / "items.csv")
-    write_csv(catalogue / "articles.csv", [["article", "item"], *([f"G{place}", place] for place in range(len(ITEMS)))])
     vault = folder / "vault"
-    vault.mkdir()
-    read = load_contract(folder / "contract.toml")
-    ingest(read, load_catalogue(catalogue), KEY, vault=vault, today=date(2025, 3, 1))
+    vault.mkdir(parents=True)
+    shop = Shop(
+        folder,
+        contract_text=contract,
+        columns=COLUMNS[:-1],
+        lines=[line.spelled() for line in lines],
+        items=[[f"p{place}", f"G{place}"] for place in range(7)],
+    )
+    write_stores(shop, GROUP_OF.items())
+    catalogue = write_catalogue(folder / "catalogue", ITEMS, {f"G{place}": place for place in range(len(ITEMS))})
+    ingest(shop.contract(), catalogue, KEY, vault=vault, today=TODAY)
     return VaultData(path=vault / DATABASE_NAME, anchor=WEEK_ONE)
 
 
@@ -228,24 +191,24 @@ def cells(amounts: CustomerAmounts) -> dict[tuple[int, int], float]:
 EVERY_QUESTION = [(measure, by) for measure in Measure for by in (None, *Grouping)]
 
 
-Shop = tuple[list[Line], VaultData]
+LinesAndData = tuple[list[Line], VaultData]
 
 
 @pytest.fixture(scope="module")
-def shops(tmp_path_factory: pytest.TempPathFactory) -> tuple[Shop, ...]:
+def shops(tmp_path_factory: pytest.TempPathFactory) -> tuple[LinesAndData, ...]:
     folder = tmp_path_factory.mktemp("shops")
     exports = [(seed, drawn(seed)) for seed in (1, 2)]
     return tuple((lines, read_in(folder / str(seed), lines)) for seed, lines in exports)
 
 
 @pytest.fixture
-def shop(shops: tuple[Shop, ...]) -> Shop:
+def shop(shops: tuple[LinesAndData, ...]) -> LinesAndData:
     return shops[0]
 
 
 @pytest.mark.parametrize(("measure", "by"), EVERY_QUESTION)
 def test_every_measure_by_every_grouping_is_what_a_recount_of_the_lines_gives(
-    shops: tuple[Shop, ...], measure: Measure, by: Grouping | None
+    shops: tuple[LinesAndData, ...], measure: Measure, by: Grouping | None
 ) -> None:
     # In no order of theirs, with one who never bought; "e" has rows, and is not asked about.
     cohort = ["d", "stranger", "a", "c", "b"]
@@ -259,7 +222,7 @@ def test_every_measure_by_every_grouping_is_what_a_recount_of_the_lines_gives(
 
 
 @pytest.mark.parametrize(("first", "last"), [(1, 9), (FIRST_WEEK, FIRST_WEEK), (LAST_WEEK, LAST_WEEK), (900, 1000)])
-def test_weeks_count_at_both_ends(shop: Shop, first: int, last: int) -> None:
+def test_weeks_count_at_both_ends(shop: LinesAndData, first: int, last: int) -> None:
     lines, data = shop
     cohort = list(CUSTOMERS)
     for measure, by in ((Measure.SPEND, None), (Measure.QUANTITY, Grouping.WEEK)):
@@ -277,7 +240,7 @@ def test_weeks_count_at_both_ends(shop: Shop, first: int, last: int) -> None:
         (Grouping.STORE_GROUP, ["airport", "no such thing"]),
     ],
 )
-def test_only_what_is_in_a_named_group_counts(shop: Shop, by: Grouping, groups: list[str]) -> None:
+def test_only_what_is_in_a_named_group_counts(shop: LinesAndData, by: Grouping, groups: list[str]) -> None:
     lines, data = shop
     cohort = list(CUSTOMERS)
     for measure in (Measure.BASKETS, Measure.SPEND):
@@ -285,7 +248,7 @@ def test_only_what_is_in_a_named_group_counts(shop: Shop, by: Grouping, groups: 
         assert cells(data.amounts(KEY.pseudonyms(cohort), asked)) == recounted(lines, cohort, asked)
 
 
-def test_a_cohort_of_nobody_and_a_cohort_of_strangers_have_no_rows(shop: Shop) -> None:
+def test_a_cohort_of_nobody_and_a_cohort_of_strangers_have_no_rows(shop: LinesAndData) -> None:
     _, data = shop
     for cohort in ([], ["nobody", "nobody else"]):
         for by in (None, *Grouping):
@@ -293,7 +256,7 @@ def test_a_cohort_of_nobody_and_a_cohort_of_strangers_have_no_rows(shop: Shop) -
             assert (found.customers, cells(found)) == (len(cohort), {})
 
 
-def test_a_customer_named_twice_is_refused(shop: Shop) -> None:
+def test_a_customer_named_twice_is_refused(shop: LinesAndData) -> None:
     _, data = shop
     (one,) = KEY.pseudonyms(["a"])
     with pytest.raises(InvalidValueError, match="repeated"):
@@ -361,7 +324,7 @@ def test_what_cost_nothing_was_bought_all_the_same(tmp_path: Path) -> None:
 
 
 def test_a_vault_knows_the_catalogues_usable_categories_and_its_lists_store_groups(
-    shop: Shop,
+    shop: LinesAndData,
 ) -> None:
     _, data = shop
     assert data.groups(Grouping.CATEGORY) == {"dairy", "bread", "fruit"}

@@ -1,32 +1,22 @@
 """The partner's list of stores: what the contract may say of it, and what the doctor finds in it."""
 
-import csv
 from collections.abc import Sequence
-from datetime import date
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from small_shop import STORES, TODAY, found, with_receipts, write_csv, write_stores
 
 from hanse_client.data.errors import ContractError, DataRefusedError
-from hanse_client.data.findings import Finding, FindingCode, Severity
+from hanse_client.data.findings import FindingCode, Severity
 from hanse_client.data.ingest import ingest
 from hanse_client.data.pseudonyms import PseudonymKey
 from hanse_client.data.queries import VaultData
 from hanse_models.catalogue import Catalogue, CatalogueError, load_catalogue
 from hanse_privacy.protocol.question_steps import Grouping
 
-TODAY = date(2025, 3, 1)
 KEY = PseudonymKey(key_id="test", secret=bytes(range(32)))
-STORES = """
-[stores]
-files = "export/stores*.csv"
-format = "csv"
-[stores.columns]
-store = { column = "branch" }
-group = { column = "kind" }
-"""
 GROUP = 'group = { column = "kind" }'
 LISTED = (("1", "city"), ("2", "village"))
 
@@ -37,20 +27,6 @@ def listed(shop):
     shop.contract_text += STORES
     write_stores(shop, LISTED)
     return shop
-
-
-def write_stores(
-    shop, rows: Sequence[Sequence[str]], *, header: Sequence[str] = ("branch", "kind"), name: str = "stores.csv"
-) -> None:
-    (shop.folder / "export").mkdir(exist_ok=True)
-    with (shop.folder / "export" / name).open("w", newline="") as file:
-        csv.writer(file).writerows([header, *rows])
-
-
-def found(report, code: FindingCode) -> Finding:
-    matching = [finding for finding in report.findings if finding.code is code]
-    assert len(matching) == 1, f"{code} not found once in {[finding.code for finding in report.findings]}"
-    return matching[0]
 
 
 def known_groups(shop, catalogue: Catalogue, folder: Path) -> frozenset[str]:
@@ -185,28 +161,7 @@ def test_a_group_that_can_never_be_a_name_is_an_error(listed, catalogue) -> None
 
 
 def test_stores_named_by_receipts_are_in_their_groups_too(listed, catalogue) -> None:
-    listed.write()
-    receipts = sorted({(line[3], line[0], line[1], line[2]) for line in listed.lines})
-    with (listed.folder / "export" / "receipts.csv").open("w", newline="") as file:
-        csv.writer(file).writerows([["number", "member", "at", "place"], *receipts])
-    kept = [
-        line
-        for line in listed.contract_text.splitlines()
-        if not line.startswith(("customer =", "time =", 'store = { column = "shop"'))
-    ]
-    listed.contract_text = (
-        "\n".join(kept)
-        + """
-[receipts]
-files = "export/receipts.csv"
-format = "csv"
-[receipts.columns]
-receipt = { column = "number" }
-customer = { column = "member" }
-time = { column = "at" }
-store = { column = "place" }
-"""
-    )
+    with_receipts(listed, listed.receipts())
     write_stores(listed, LISTED[1:])
     report = listed.examine(catalogue)
     of_store_one = [line for line in listed.lines if line[2] == "1"]
@@ -265,8 +220,7 @@ def test_what_groups_a_vault_knows_does_not_depend_on_who_bought_where(listed, c
 def write_items(folder: Path, rows: Sequence[Sequence[object]]) -> None:
     folder.mkdir()
     for name, written in (("items.csv", rows), ("articles.csv", [["article", "item"], ["G1", 0]])):
-        with (folder / name).open("w", newline="") as file:
-            csv.writer(file).writerows(written)
+        write_csv(folder / name, written)
 
 
 HEADER = ["item", "name", "category", "sensitive"]

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 import numpy as np
 import pytest
-from written_terms import NOON, written_policy, written_proposal
+from written_terms import NOON, TRAINING, written_approval, written_policy, written_proposal
 
 from hanse_client.vault.cohort_rows import CohortRows
 from hanse_client.vault.consent_positions import ConsentPositions
@@ -26,7 +26,7 @@ from hanse_privacy.aggregation.session_keys import SessionKey
 from hanse_privacy.identity import SigningKey
 from hanse_privacy.ledger import PrivacyLedger
 from hanse_privacy.merkle import root_of
-from hanse_privacy.protocol.approval import ApprovalRequest, RunApproval, SignedApproval
+from hanse_privacy.protocol.approval import ApprovalRequest, SignedApproval
 from hanse_privacy.protocol.cohort import Cohort, CohortExceededError, SaltContext, salted_leaves
 from hanse_privacy.protocol.letters import (
     AdmitParameters,
@@ -83,17 +83,7 @@ class ToyConsent:
     on_report: Callable[[], None] = lambda: None
 
     def run_approval(self, request: ApprovalRequest) -> SignedApproval:
-        approval = RunApproval(
-            **request.model_dump(),
-            approved_by=("officer",),
-            approved_at=NOON,
-            high_risk=False,
-            registry_version=1,
-            pack_versions={"gdpr": "1"},
-            issued_at=NOON,
-            expires_at=NOON + timedelta(days=1),
-        )
-        return SignedApproval(approval=approval, signed=approval.sign(SERVICE))
+        return written_approval(request, service=SERVICE)
 
     def cohort_manifest(self, request: CohortRequest) -> Cohort:
         self.asked.append(request)
@@ -240,15 +230,8 @@ class Clock:
 
 
 def terms_of(run: str = "churn-1") -> RunProposal:
-    step = {
-        "operation": "churn-gradient",
-        "purpose": "churn-training",
-        "tier": "standard",
-        "noise_multiplier": 20.0,
+    step = TRAINING | {
         "rounds": 3,
-        "last_week": 37,
-        "horizon_weeks": 8,
-        "weights": 15,
         "gradient": {"clip": 1.0, "share": 0.99},
         "customers": {"clip": 1.0, "share": 0.01, "is_metric": True},
         "descent": {"learning_rate": 0.1, "momentum": 0.0, "l2": 0.0, "average_from_round": 1},

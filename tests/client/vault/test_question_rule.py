@@ -1,15 +1,12 @@
 """Questions by groups that a vault does not know: refused before anybody is asked, or anything is paid for."""
 
-import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
-from written_terms import NOON, written_policy, written_proposal
+from written_terms import NOON, POPULARITY, Officers, written_instruction, written_policy, written_proposal
 
 from hanse_client.vault.admission import Admissions
 from hanse_client.vault.question_rule import GroupsUnknownError, require_groups_known
@@ -17,8 +14,7 @@ from hanse_client.vault.run_register import RunRegister
 from hanse_privacy.caps import Charge
 from hanse_privacy.identity import SigningKey
 from hanse_privacy.ledger import PrivacyLedger
-from hanse_privacy.protocol.approval import ApprovalRequest, RunApproval, SignedApproval
-from hanse_privacy.protocol.letters import AdmitParameters, Instruction, NoParameters
+from hanse_privacy.protocol.letters import AdmitParameters, NoParameters
 from hanse_privacy.protocol.proposal import RunProposal
 from hanse_privacy.protocol.question_steps import Grouping
 
@@ -55,18 +51,6 @@ QUANTILES: dict[str, Any] = COMMON | {
     "highest": 100.0,
     "height": 2,
     "answer": {"clip": 5.0, "share": 1.0},
-}
-POPULARITY: dict[str, Any] = {
-    "operation": "popularity-statistics",
-    "purpose": "recommendation-statistics",
-    "tier": "standard",
-    "noise_multiplier": 20.0,
-    "last_week": 4,
-    "half_life_weeks": 8.0,
-    "items": 4,
-    "rate": {"clip": 1.0, "share": 0.5},
-    "breadth": {"clip": 1.0, "share": 0.4},
-    "customers": {"clip": 1.0, "share": 0.1},
 }
 
 
@@ -167,27 +151,6 @@ def test_a_step_costs_one_look_up_however_many_groups_it_names() -> None:
 # The rule where a vault applies it: at admission, and again before every round.
 
 
-@dataclass
-class Officers:
-    """Approve everything."""
-
-    asked: list[ApprovalRequest] = field(default_factory=list)
-
-    def run_approval(self, request: ApprovalRequest) -> SignedApproval:
-        self.asked.append(request)
-        approval = RunApproval(
-            **request.model_dump(),
-            approved_by=("officer",),
-            approved_at=NOON,
-            high_risk=False,
-            registry_version=1,
-            pack_versions={"gdpr": "1"},
-            issued_at=NOON,
-            expires_at=NOON + timedelta(days=1),
-        )
-        return SignedApproval(approval=approval, signed=approval.sign(SERVICE))
-
-
 class WatchedLedger(PrivacyLedger):
     """Remembers what it was asked for."""
 
@@ -208,7 +171,7 @@ class Door:
         }
         rules = written_policy(operations, centre=CENTRE, service=SERVICE, partners=KEYS)
         PrivacyLedger.create(folder / "ledger.db")
-        self.known, self.officers = Vocabulary(), Officers()
+        self.known, self.officers = Vocabulary(), Officers(SERVICE)
         self.ledger = WatchedLedger(folder / "ledger.db", caps=rules.caps, clock=lambda: NOON)
         self.ledger.asked = []
         self.register = RunRegister(folder / "runs.db")
@@ -225,27 +188,10 @@ class Door:
 
     def admit(self, run: RunProposal) -> RunProposal:
         parameters = AdmitParameters(signed_proposal=run.sign(CENTRE), ledger_statement=b"")
-        return self.admissions.admit(self._letter(run, 0, parameters), parameters)
+        return self.admissions.admit(written_instruction(run, 0, parameters), parameters)
 
     def round(self, run: RunProposal) -> RunProposal:
-        return self.admissions.admitted(self._letter(run, 1, NoParameters()))
-
-    def _letter(self, run: RunProposal, number: int, parameters: AdmitParameters | NoParameters) -> Instruction:
-        return Instruction(
-            protocol=2,
-            run=run.run,
-            proposal=run.digest,
-            round=number,
-            attempt=number,
-            session_keys=[],
-            operation=run.steps[0].operation if number else "admit",
-            operation_version=1,
-            sender="centre",
-            recipient="north",
-            nonce=secrets.token_bytes(16),
-            sent_at=NOON,
-            parameters=msgspec.Raw(msgspec.msgpack.encode(parameters)),
-        )
+        return self.admissions.admitted(written_instruction(run, 1, NoParameters()))
 
 
 @pytest.fixture

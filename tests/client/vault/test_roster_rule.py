@@ -1,89 +1,28 @@
 """Rosters that differ by one vault: refused over the same purchases, because two sums would tell that vault's own."""
 
-import base64
 import dataclasses
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from datetime import timedelta
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
-import msgspec
 import numpy as np
 import pytest
-from written_terms import NOON, written_policy, written_proposal
+from roster_runs import ALL, KEYS, LAST_WEEK, NAMES, policy, run_of
+from written_terms import POPULARITY as COUNTING
+from written_terms import TRAINING, written_proposal
 
-from hanse_client.vault.admission import Admissions
-from hanse_client.vault.policy import LimitSection, Policy
+from hanse_client.vault.policy import LimitSection
 from hanse_client.vault.roster_rule import RosterTooCloseError, require_roster_apart
-from hanse_client.vault.run_register import Admission, RegisteredRun, RoundRecord, RunRegister
 from hanse_privacy.aggregation.centre_side import Collection
 from hanse_privacy.aggregation.masks import Attempt, mask
 from hanse_privacy.aggregation.session_keys import SessionKey, verified_keys
-from hanse_privacy.canonical import canonical_bytes, canonical_digest
 from hanse_privacy.identity import SigningKey
-from hanse_privacy.ledger import PrivacyLedger
-from hanse_privacy.protocol.approval import ApprovalRequest, RunApproval, SignedApproval
-from hanse_privacy.protocol.letters import AdmitParameters, Instruction, NoParameters
 from hanse_privacy.protocol.proposal import RunProposal
 from hanse_privacy.randomness import SystemRandomness
 from hanse_privacy.release import CustomerSum, add_noise
 
-CENTRE, SERVICE = SigningKey.generate(), SigningKey.generate()
-KEYS = {partner: SigningKey.generate() for partner in ("north", "south", "east", "west", "inland")}
-ALL = ("north", "south", "east", "west")
-LAST_WEEK = 30
-
-TRAINING: dict[str, Any] = {
-    "operation": "churn-gradient",
-    "purpose": "churn-training",
-    "tier": "standard",
-    "noise_multiplier": 20.0,
-    "rounds": 2,
-    "last_week": LAST_WEEK,
-    "horizon_weeks": 8,
-    "weights": 15,
-    "gradient": {"clip": 1.0, "share": 1.0},
-}
-COUNTING: dict[str, Any] = {
-    "operation": "popularity-statistics",
-    "purpose": "recommendation-statistics",
-    "tier": "standard",
-    "noise_multiplier": 20.0,
-    "last_week": LAST_WEEK,
-    "half_life_weeks": 8.0,
-    "items": 4,
-    "rate": {"clip": 1.0, "share": 0.5},
-    "breadth": {"clip": 1.0, "share": 0.4},
-    "customers": {"clip": 1.0, "share": 0.1, "is_metric": True},
-}
-NAMES = itertools.count(1)
-
-
-def run_of(
-    partners: Sequence[str] = ALL, *steps: dict[str, Any], run: str | None = None, last_week: int = LAST_WEEK
-) -> RunProposal:
-    """A proposal to some partners; of training, unless steps say otherwise."""
-    return written_proposal(
-        run or f"run-{next(NAMES)}",
-        partners={partner: KEYS[partner] for partner in partners},
-        steps=[step | {"last_week": last_week} for step in steps or (TRAINING,)],
-    )
-
-
-def policy(centre: SigningKey = CENTRE, /, **limits: Any) -> Policy:
-    """North's, with the rule's own defaults where nothing else is said."""
-    operations = {
-        "churn-gradient": {"purposes": ["churn-training", "care"], "lowest_tier": "standard"},
-        "popularity-statistics": {"purposes": ["recommendation-statistics"], "lowest_tier": "standard"},
-    }
-    return written_policy(operations, centre=centre, service=SERVICE, partners=KEYS, **limits)
-
-
 LIMITS = policy().limits
-
-
 PINNED = frozenset(key.public.text for key in KEYS.values())
 
 
@@ -98,9 +37,6 @@ def is_refused(
     except RosterTooCloseError:
         return True
     return False
-
-
-# The rule by itself.
 
 
 @pytest.mark.parametrize(
@@ -273,166 +209,6 @@ def test_every_earlier_run_counts_and_the_own_does_not() -> None:
     assert is_refused(proposal, run_of(ALL[:3]), run_of(ALL[:1])) is False
     # An attempt at another round of the same run is no other run.
     assert is_refused(proposal, run_of(ALL, run=proposal.run)) is False
-
-
-# The rule where a vault applies it: at admission, and again before every round.
-
-
-@dataclass
-class Officers:
-    """Approve everything."""
-
-    asked: list[ApprovalRequest] = field(default_factory=list)
-
-    def run_approval(self, request: ApprovalRequest) -> SignedApproval:
-        self.asked.append(request)
-        approval = RunApproval(
-            **request.model_dump(),
-            approved_by=("officer",),
-            approved_at=NOON,
-            high_risk=False,
-            registry_version=1,
-            pack_versions={"gdpr": "1"},
-            issued_at=NOON,
-            expires_at=NOON + timedelta(days=1),
-        )
-        return SignedApproval(approval=approval, signed=approval.sign(SERVICE))
-
-
-@dataclass
-class Door:
-    """North's admissions over a folder of state, as each start of its vault makes them."""
-
-    folder: Path
-    officers: Officers = field(default_factory=Officers)
-    centre: SigningKey = CENTRE
-
-    def __post_init__(self) -> None:
-        rules = policy(self.centre)
-        if not (self.folder / "ledger.db").exists():
-            PrivacyLedger.create(self.folder / "ledger.db")
-        self.register = RunRegister(self.folder / "runs.db")
-        self.admissions = Admissions(
-            policy=rules,
-            ledger=PrivacyLedger(self.folder / "ledger.db", caps=rules.caps, clock=lambda: NOON),
-            register=self.register,
-            approvals=self.officers,
-            catalogue_digest=lambda: "ab" * 32,
-            known_groups=lambda _: frozenset(),
-            clock=lambda: NOON,
-        )
-
-    def admit(self, run: RunProposal) -> RunProposal:
-        signed = run.sign(self.centre)
-        parameters = AdmitParameters(signed_proposal=signed, ledger_statement=b"")
-        return self.admissions.admit(instruction(run, 0, msgspec.msgpack.encode(parameters)), parameters)
-
-    def round(self, run: RunProposal, number: int = 1) -> RunProposal:
-        return self.admissions.admitted(instruction(run, number, msgspec.msgpack.encode(NoParameters())))
-
-    def answer(self, run: RunProposal) -> None:
-        self.register.record_round(
-            RoundRecord(
-                run=run.run,
-                round=1,
-                attempt=1,
-                manifest_position=1,
-                manifest_root="00" * 32,
-                loaded_root="00" * 32,
-                customers=30,
-                clipped="",
-            )
-        )
-
-
-def instruction(run: RunProposal, number: int, parameters: bytes) -> Instruction:
-    return Instruction(
-        protocol=2,
-        run=run.run,
-        proposal=run.digest,
-        round=number,
-        attempt=1 if number else 0,
-        session_keys=[],
-        operation="churn-gradient" if number else "admit",
-        operation_version=1,
-        sender="centre",
-        recipient="north",
-        nonce=bytes(16),
-        sent_at=NOON,
-        parameters=msgspec.Raw(parameters),
-    )
-
-
-@pytest.fixture
-def door(tmp_path: Path) -> Door:
-    return Door(tmp_path)
-
-
-def test_a_run_with_one_vault_fewer_is_not_admitted(door: Door, tmp_path: Path) -> None:
-    whole, fewer = run_of(ALL), run_of(ALL[:3])
-    door.admit(whole)
-    door.answer(whole)
-    asked = len(door.officers.asked)
-    # After a restart, too.
-    for one in (door, Door(tmp_path)):
-        with pytest.raises(RosterTooCloseError, match="differ by 1 vault"):
-            one.admit(fewer)
-    assert door.register.find(fewer.run) is None
-    assert len(door.officers.asked) == asked
-    # The run that was answered goes on, and the same roster may have another.
-    assert door.round(whole, 2) == whole
-    assert door.admit(run_of(ALL))
-
-
-def test_of_two_runs_admitted_together_only_one_is_answered(door: Door) -> None:
-    whole, fewer = run_of(ALL), run_of(ALL[:3])
-    for run in (whole, fewer):
-        door.admit(run)
-        assert door.round(run) == run
-    door.answer(whole)
-    for number in (1, 2):
-        with pytest.raises(RosterTooCloseError):
-            door.round(fewer, number)
-    # Admitting it again does not help it.
-    with pytest.raises(RosterTooCloseError):
-        door.admit(fewer)
-    assert door.round(whole, 2) == whole
-
-
-def test_a_run_that_was_never_answered_is_in_nobodys_way(door: Door) -> None:
-    whole, fewer = run_of(ALL), run_of(ALL[:3])
-    door.admit(whole)
-    door.admit(fewer)
-    door.answer(fewer)
-    assert door.round(fewer, 2) == fewer
-    with pytest.raises(RosterTooCloseError):
-        door.round(whole)
-
-
-def test_earlier_runs_count_when_the_centre_has_a_new_key(door: Door, tmp_path: Path) -> None:
-    whole = run_of(ALL)
-    door.admit(whole)
-    door.answer(whole)
-    after = Door(tmp_path, centre=SigningKey.generate())
-    assert after.admit(run_of(ALL))
-    with pytest.raises(RosterTooCloseError):
-        after.admit(run_of(ALL[:3]))
-
-
-def test_earlier_runs_count_that_were_signed_for_an_earlier_protocol(door: Door) -> None:
-    payload = run_of(ALL).payload()
-    del payload["ring_bits"]
-    signature = CENTRE.sign(context="run-proposal/1", message=canonical_bytes(payload))
-    signed = canonical_bytes({"document": payload, "signature": base64.b64encode(signature).decode()})
-    door.register.enter(
-        RegisteredRun(
-            run=payload["run"], digest=canonical_digest(payload), signed_proposal=signed, state=Admission.ADMITTED
-        )
-    )
-    door.answer(run_of(ALL, run=payload["run"]))
-    assert door.admit(run_of(ALL))
-    with pytest.raises(RosterTooCloseError):
-        door.admit(run_of(ALL[:3]))
 
 
 # What the rule is worth, in numbers.

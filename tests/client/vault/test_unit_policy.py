@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from pydantic import ValidationError
-from written_terms import written_policy, written_proposal
+from written_terms import TRAINING, written_policy, written_proposal
 
 from hanse_client.vault.policy import Policy
 from hanse_client.vault.policy_check import PolicyViolationError, require_allowed
@@ -14,17 +14,6 @@ from hanse_privacy.protocol.proposal import RunProposal
 
 CENTRE, SERVICE = SigningKey.generate(), SigningKey.generate()
 KEYS = {partner: SigningKey.generate() for partner in ("north", "south", "east")}
-TRAINING: dict[str, Any] = {
-    "operation": "churn-gradient",
-    "purpose": "churn-training",
-    "tier": "standard",
-    "noise_multiplier": 20.0,
-    "rounds": 2,
-    "last_week": 30,
-    "horizon_weeks": 8,
-    "weights": 15,
-    "gradient": {"clip": 1.0, "share": 1.0},
-}
 ACCEPTED, UNKNOWN = "ab" * 32, "cd" * 32
 ONE_PARTNER = "customer-at-one-partner"
 ROSTER = {"kind": "customer-across-the-roster", "partners_at_most": 3}

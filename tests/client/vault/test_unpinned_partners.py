@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from pydantic import ValidationError
-from written_terms import NOON, written_policy, written_proposal
+from written_terms import NOON, TRAINING, written_policy, written_proposal
 
 from hanse_client.vault.policy import Policy
 from hanse_client.vault.policy_check import PolicyViolationError, require_allowed
@@ -18,17 +18,6 @@ CENTRE, SERVICE = SigningKey.generate(), SigningKey.generate()
 PINNED = ("north", "south", "east", "west")
 NEW = ("echo", "fir", "gorse", "holly", "ivy", "juniper")
 KEYS = {partner: SigningKey.generate() for partner in (*PINNED, *NEW)}
-STEP: dict[str, Any] = {
-    "operation": "churn-gradient",
-    "purpose": "churn-training",
-    "tier": "standard",
-    "noise_multiplier": 20.0,
-    "rounds": 2,
-    "last_week": 30,
-    "horizon_weeks": 8,
-    "weights": 15,
-    "gradient": {"clip": 1.0, "share": 1.0},
-}
 
 
 def policy(**limits: Any) -> Policy:
@@ -56,7 +45,7 @@ def voucher(signer: str, partner: str, **changes: Any) -> str:
 def proposal(
     partners: Sequence[str], *, honest_minimum: int, vouchers: Mapping[str, Sequence[str]] | None = None
 ) -> RunProposal:
-    written = written_proposal("run-1", partners={partner: KEYS[partner] for partner in partners}, steps=[STEP])
+    written = written_proposal("run-1", partners={partner: KEYS[partner] for partner in partners}, steps=[TRAINING])
     payload = written.payload() | {"honest_minimum": honest_minimum}
     for entry in payload["roster"]:
         entry["vouchers"] = list((vouchers or {}).get(entry["partner"], ()))
@@ -186,7 +175,7 @@ def test_a_pinned_vault_does_not_stand_for_two() -> None:
 
 
 def test_a_voucher_lasts_as_long_as_the_proposal() -> None:
-    ends = written_proposal("run-1", partners=KEYS, steps=[STEP]).expires_at
+    ends = written_proposal("run-1", partners=KEYS, steps=[TRAINING]).expires_at
     for short, allowed in ((timedelta(0), True), (timedelta(seconds=1), False)):
         vouchers = {"echo": [voucher(signer, "echo", expires_at=ends - short) for signer in ("south", "east", "west")]}
         run = proposal((*PINNED, "echo"), honest_minimum=3, vouchers=vouchers)

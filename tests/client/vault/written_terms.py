@@ -1,15 +1,44 @@
-"""A policy and a proposal as they are written, for vaults that tests make by hand; the vault is north's."""
+"""What tests write for a vault that they make by hand, from its policy to an approval; the vault is north's."""
 
+import secrets
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import msgspec
+
 from hanse_client.vault.policy import Policy
 from hanse_privacy.identity import SigningKey
+from hanse_privacy.protocol.approval import ApprovalRequest, RunApproval, SignedApproval
+from hanse_privacy.protocol.letters import AdmitParameters, Instruction, NoParameters
 from hanse_privacy.protocol.proposal import RunProposal
 
 NOON = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
 COUNTRY, CATEGORY, WEEK_ONE = "DE", "pd:PurchasesAndSpendingHabit", "2024-12-30"
+TRAINING: dict[str, Any] = {
+    "operation": "churn-gradient",
+    "purpose": "churn-training",
+    "tier": "standard",
+    "noise_multiplier": 20.0,
+    "rounds": 2,
+    "last_week": 30,
+    "horizon_weeks": 8,
+    "weights": 15,
+    "gradient": {"clip": 1.0, "share": 1.0},
+}
+POPULARITY: dict[str, Any] = {
+    "operation": "popularity-statistics",
+    "purpose": "recommendation-statistics",
+    "tier": "standard",
+    "noise_multiplier": 20.0,
+    "last_week": 30,
+    "half_life_weeks": 8.0,
+    "items": 4,
+    "rate": {"clip": 1.0, "share": 0.5},
+    "breadth": {"clip": 1.0, "share": 0.4},
+    "customers": {"clip": 1.0, "share": 0.1, "is_metric": True},
+}
 
 
 def written_policy(
@@ -77,3 +106,49 @@ def written_proposal(
             "expires_at": (NOON + timedelta(days=1)).isoformat(),
         }
     )
+
+
+def written_instruction(run: RunProposal, round_number: int, parameters: AdmitParameters | NoParameters) -> Instruction:
+    """What the centre asks of north: to admit a run, or a round of its first step."""
+    return Instruction(
+        protocol=2,
+        run=run.run,
+        proposal=run.digest,
+        round=round_number,
+        attempt=min(round_number, 1),
+        session_keys=[],
+        operation=run.steps[0].operation if round_number else "admit",
+        operation_version=1,
+        sender="centre",
+        recipient="north",
+        nonce=secrets.token_bytes(16),
+        sent_at=NOON,
+        parameters=msgspec.Raw(msgspec.msgpack.encode(parameters)),
+    )
+
+
+def written_approval(request: ApprovalRequest, *, service: SigningKey) -> SignedApproval:
+    """An officer's yes to what is asked."""
+    approval = RunApproval(
+        **request.model_dump(),
+        approved_by=("officer",),
+        approved_at=NOON,
+        high_risk=False,
+        registry_version=1,
+        pack_versions={"gdpr": "1"},
+        issued_at=NOON,
+        expires_at=NOON + timedelta(days=1),
+    )
+    return SignedApproval(approval=approval, signed=approval.sign(service))
+
+
+@dataclass
+class Officers:
+    """Approve everything."""
+
+    service: SigningKey
+    asked: list[ApprovalRequest] = field(default_factory=list)
+
+    def run_approval(self, request: ApprovalRequest) -> SignedApproval:
+        self.asked.append(request)
+        return written_approval(request, service=self.service)
