@@ -1,8 +1,8 @@
 """Caps on what a vault may ever spend: one for its lifetime, and narrower ones below it.
 
 A cap counts events and recomposes them; it is never a sum of ε. The lifetime cap counts every event and is never
-renewed. A sub-cap counts the events of one purpose, of one operation, of the current period, or of any of these
-together.
+renewed. A sub-cap counts the events of one purpose, of one operation, of one kind of data, of the current period, or of
+any of these together.
 """
 
 from collections.abc import Iterable
@@ -28,6 +28,7 @@ class Charge:
         attempt: The attempt at it, from 1.
         operation: What is computed.
         purpose: What its customers said yes to.
+        data_categories: What was read of a customer, in W3C DPV terms; empty where it was not written down.
         event: What it costs.
     """
 
@@ -36,6 +37,7 @@ class Charge:
     attempt: int
     operation: str
     purpose: str
+    data_categories: tuple[str, ...]
     event: ReleaseEvent
 
     def __post_init__(self) -> None:
@@ -51,6 +53,7 @@ class Cap:
         budget: The most.
         purpose: Of this purpose only; none for all.
         operation: Of this operation only; none for all.
+        data_category: Of what read this kind of data only (a W3C DPV term), by itself or with others; none for all.
         period_days: Renewed after so many days; none for never.
         first_day: Periods are counted from here.
     """
@@ -59,6 +62,7 @@ class Cap:
     budget: PrivacyBudget
     purpose: str | None = None
     operation: str | None = None
+    data_category: str | None = None
     period_days: int | None = None
     first_day: date = date(1970, 1, 1)
 
@@ -66,17 +70,24 @@ class Cap:
         if self.period_days is not None:
             require_at_least(1, period_days=self.period_days)
         require(
-            self.name != LIFETIME or (self.purpose, self.operation, self.period_days) == (None, None, None),
+            self.name != LIFETIME
+            or (self.purpose, self.operation, self.data_category, self.period_days) == (None, None, None, None),
             name="name",
             value=self.name,
             bound=f"another one than {LIFETIME!r} for a cap that does not count everything",
         )
 
     def counts(self, charge: Charge, *, at: datetime, now: datetime) -> bool:
-        """Whether a charge of some moment counts against the cap now."""
+        """Whether a charge of some moment counts against the cap now.
+
+        Edge case: a charge of which nobody wrote down what it read counts as having read everything.
+        """
         return (
             self.purpose in (None, charge.purpose)
             and self.operation in (None, charge.operation)
+            and (
+                self.data_category is None or not charge.data_categories or self.data_category in charge.data_categories
+            )
             and self._period(at) == self._period(now)
         )
 

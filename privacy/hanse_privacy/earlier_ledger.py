@@ -27,6 +27,12 @@ def earlier_charges(connection: sqlite3.Connection) -> Iterator[tuple[Charge, da
             squared_sensitivity=int(squared_sensitivity), variance_parameter=int(variance_parameter), shares=1, size=1
         )
         charge = Charge(
-            run=run, round=round_number, attempt=1, operation=operation, purpose=UNKNOWN_PURPOSE, event=event
+            run=run,
+            round=round_number,
+            attempt=1,
+            operation=operation,
+            purpose=UNKNOWN_PURPOSE,
+            data_categories=(),
+            event=event,
         )
         yield charge, datetime.fromisoformat(reserved_at)

@@ -21,6 +21,7 @@ from hanse_privacy.ledger_entries import (
     SCHEMA,
     LedgerEntry,
     LedgerUnusableError,
+    add_missing_columns,
     append,
     read_entries,
     require_unaltered,
@@ -112,6 +113,7 @@ class PrivacyLedger:
             )
         with self._connected() as connection:
             connection.executescript(SCHEMA)
+            add_missing_columns(connection, table="charge")
             if is_earlier(connection):
                 _take_over(connection)
             require_unaltered(read_entries(connection), path.name)

@@ -22,8 +22,10 @@ CHARGE_COLUMNS = (
     "variance_parameter TEXT NOT NULL",
     "shares INTEGER NOT NULL",
     "size INTEGER NOT NULL",
+    "data_categories TEXT NOT NULL DEFAULT ''",
 )
-"""How a table of SQLite holds a charge; the two numbers that may pass 64 bits as text."""
+"""How a table of SQLite holds a charge; the two numbers that may pass 64 bits as text. What was read came last: tables
+from before it lack that column."""
 CHARGE_NAMES = ", ".join(column.split()[0] for column in CHARGE_COLUMNS)
 SCHEMA = f"""
 CREATE TABLE IF NOT EXISTS charge (
@@ -81,6 +83,14 @@ class LedgerEntry:
         return self.charge.event
 
 
+def add_missing_columns(connection: sqlite3.Connection, *, table: str) -> None:
+    """Give a table of charges from before there was a column that column, with nothing in it."""
+    there = {row[1] for row in connection.execute(f"PRAGMA table_info({table})")}
+    for column in CHARGE_COLUMNS:
+        if column.split()[0] not in there:
+            connection.execute(f"ALTER TABLE {table} ADD COLUMN {column}")
+
+
 def row_of(charge: Charge) -> tuple[str | int, ...]:
     """A charge's values in the order of :data:`CHARGE_COLUMNS`."""
     event = charge.event
@@ -94,18 +104,20 @@ def row_of(charge: Charge) -> tuple[str | int, ...]:
         str(event.variance_parameter),
         event.shares,
         event.size,
+        " ".join(charge.data_categories),
     )
 
 
 def charge_of(row: Sequence[Any]) -> Charge:
     """The charge that :func:`row_of` made a row of."""
-    run, round_number, attempt, operation, purpose, squared_sensitivity, variance_parameter, shares, size = row
+    run, round_number, attempt, operation, purpose, squared_sensitivity, variance_parameter, shares, size, read = row
     return Charge(
         run=run,
         round=round_number,
         attempt=attempt,
         operation=operation,
         purpose=purpose,
+        data_categories=tuple(read.split()),
         event=ReleaseEvent(
             squared_sensitivity=int(squared_sensitivity),
             variance_parameter=int(variance_parameter),
@@ -120,7 +132,11 @@ def append(connection: sqlite3.Connection, charge: Charge, at: datetime, *, afte
     position, before = (after.position + 1, after.head) if after is not None else (1, NO_ENTRIES)
     reserved_at = at.astimezone(UTC)
     values = (position, *row_of(charge), reserved_at.isoformat(), _head(before, position, charge, reserved_at))
-    connection.execute(f"INSERT INTO charge VALUES ({', '.join('?' * len(values))})", values)  # noqa: S608 - own text
+    connection.execute(
+        f"INSERT INTO charge (position, {CHARGE_NAMES}, reserved_at, head)"  # noqa: S608 - own text
+        f" VALUES ({', '.join('?' * len(values))})",
+        values,
+    )
 
 
 def require_unaltered(entries: Sequence[LedgerEntry], name: str) -> None:
@@ -140,7 +156,7 @@ def require_unaltered(entries: Sequence[LedgerEntry], name: str) -> None:
 
 
 def _head(before: str, position: int, charge: Charge, reserved_at: datetime) -> str:
-    said = {
+    said: dict[str, str | int | list[str]] = {
         "before": before,
         "position": position,
         "run": charge.run,
@@ -154,6 +170,9 @@ def _head(before: str, position: int, charge: Charge, reserved_at: datetime) -> 
         "size": charge.event.size,
         "reserved_at": reserved_at.isoformat(),
     }
+    if charge.data_categories:
+        # Left out where it was never written down, so that entries from before it keep their digests.
+        said["data_categories"] = list(charge.data_categories)
     return hashlib.sha256(canonical_bytes(said)).hexdigest()
 
 

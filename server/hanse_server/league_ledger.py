@@ -16,7 +16,7 @@ from hanse_privacy.accounting import ReleaseEvent, epsilon_of
 from hanse_privacy.caps import Charge
 from hanse_privacy.errors import HanseError
 from hanse_privacy.identity import PublicKey
-from hanse_privacy.ledger_entries import CHARGE_COLUMNS, CHARGE_NAMES, charge_of, row_of
+from hanse_privacy.ledger_entries import CHARGE_COLUMNS, CHARGE_NAMES, add_missing_columns, charge_of, row_of
 from hanse_privacy.protocol.ledger_statement import open_statement
 
 _SCHEMA = f"""
@@ -98,13 +98,15 @@ class LeagueLedger:
         self._path = path
         with self._connected() as connection:
             connection.executescript(_SCHEMA)
+            add_missing_columns(connection, table="asked")
 
     def ask(self, partners: Iterable[str], charge: Charge) -> None:
         """Charge partners for an attempt before they are asked; asked again, it is charged once."""
         row = (*row_of(charge), _now(), None)
         with self._transaction() as connection:
             connection.executemany(
-                f"INSERT OR IGNORE INTO asked VALUES ({', '.join('?' * (1 + len(row)))})",  # noqa: S608 - own text
+                f"INSERT OR IGNORE INTO asked (partner, {CHARGE_NAMES}, asked_at, answered_at)"  # noqa: S608 - own text
+                f" VALUES ({', '.join('?' * (1 + len(row)))})",
                 [(partner, *row) for partner in partners],
             )
 

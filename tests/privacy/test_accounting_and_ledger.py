@@ -1,5 +1,7 @@
 """What releases cost, and a ledger that cannot be overspent."""
 
+import hashlib
+import json
 import math
 import shutil
 import sqlite3
@@ -7,6 +9,7 @@ import tempfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
 from itertools import pairwise
@@ -56,8 +59,17 @@ def charge_of(
     attempt: int = 1,
     operation: str = "count",
     purpose: str = "statistics",
+    data_categories: tuple[str, ...] = ("pd:PurchasesAndSpendingHabit",),
 ) -> Charge:
-    return Charge(run=run, round=round_number, attempt=attempt, operation=operation, purpose=purpose, event=event)
+    return Charge(
+        run=run,
+        round=round_number,
+        attempt=attempt,
+        operation=operation,
+        purpose=purpose,
+        data_categories=data_categories,
+        event=event,
+    )
 
 
 def pay(book: PrivacyLedger, *arguments: ReleaseEvent, **changes: Any) -> None:
@@ -254,8 +266,47 @@ def test_entries_from_before_sums_are_kept(tmp_path: Path) -> None:
         )
     for _ in range(2):
         (entry,) = ledger(tmp_path).entries()
-        assert entry.charge == charge_of(round_number=3, purpose=UNKNOWN_PURPOSE)
+        assert entry.charge == charge_of(round_number=3, purpose=UNKNOWN_PURPOSE, data_categories=())
         assert entry.reserved_at == NOON
+
+
+def test_entries_from_before_it_was_written_what_they_read_keep_their_digests(tmp_path: Path) -> None:
+    # As it was written then: no column, and a digest over everything else.
+    said = {
+        "before": NO_ENTRIES,
+        "position": 1,
+        "run": "a",
+        "round": 1,
+        "attempt": 1,
+        "operation": "count",
+        "purpose": "statistics",
+        "squared_sensitivity": "10000",
+        "variance_parameter": "160000",
+        "shares": 1,
+        "size": 1,
+        "reserved_at": "2026-05-04T12:00:00+00:00",
+    }
+    head = hashlib.sha256(json.dumps(said, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+    with closing(sqlite3.connect(tmp_path / "ledger.db")) as connection, connection:
+        connection.execute(
+            "CREATE TABLE charge (position INTEGER PRIMARY KEY, run TEXT NOT NULL, round INTEGER NOT NULL,"
+            " attempt INTEGER NOT NULL, operation TEXT NOT NULL, purpose TEXT NOT NULL,"
+            " squared_sensitivity TEXT NOT NULL, variance_parameter TEXT NOT NULL, shares INTEGER NOT NULL,"
+            " size INTEGER NOT NULL, reserved_at TEXT NOT NULL, head TEXT NOT NULL,"
+            " UNIQUE (run, round, attempt)) STRICT"
+        )
+        values = (*(value for name, value in said.items() if name != "before"), head)
+        connection.execute(f"INSERT INTO charge VALUES ({', '.join('?' * len(values))})", values)
+    wide = replace(PURCHASES, budget=PrivacyBudget(epsilon=9.0, delta=1e-5))
+    pay(ledger(tmp_path, 9.0, wide), round_number=2)
+    book = ledger(tmp_path, 9.0, wide)
+    assert book.head_at(1) == head
+    assert [entry.charge for entry in book.entries()] == [
+        charge_of(data_categories=()),
+        charge_of(round_number=2),
+    ]
+    # What it read is not known: it counts as everything.
+    assert [stands.charges for stands in book.statement().caps] == [2, 2]
 
 
 def test_the_cap_holds_and_says_its_numbers(tmp_path: Path) -> None:
@@ -325,6 +376,8 @@ def test_a_missing_ledger_is_no_empty_one(tmp_path: Path) -> None:
     [
         "UPDATE charge SET variance_parameter = '999999999' WHERE position = 2",
         "UPDATE charge SET purpose = 'other' WHERE position = 1",
+        "UPDATE charge SET data_categories = 'pd:Age' WHERE position = 1",
+        "UPDATE charge SET data_categories = '' WHERE position = 2",
         "UPDATE charge SET head = replace(head, 'a', 'b') WHERE position = 3",
         "DELETE FROM charge WHERE position = 2",
         "DELETE FROM charge WHERE position = 1",
@@ -357,6 +410,9 @@ def test_whoever_knows_a_head_knows_an_older_copy(tmp_path: Path) -> None:
 
 
 STATISTICS = Cap(name="statistics", budget=PrivacyBudget(epsilon=1.2, delta=1e-5), purpose="statistics")
+PURCHASES = Cap(
+    name="purchases", budget=PrivacyBudget(epsilon=1.2, delta=1e-5), data_category="pd:PurchasesAndSpendingHabit"
+)
 COUNTS = Cap(name="counts", budget=PrivacyBudget(epsilon=1.2, delta=1e-5), operation="count")
 MONTHLY = Cap(
     name="each month",
@@ -368,10 +424,14 @@ MONTHLY = Cap(
 
 @pytest.mark.parametrize(
     ("cap", "uncounted"),
-    [(STATISTICS, {"purpose": "training"}), (COUNTS, {"operation": "gradient"})],
-    ids=["purpose", "operation"],
+    [
+        (STATISTICS, {"purpose": "training"}),
+        (COUNTS, {"operation": "gradient"}),
+        (PURCHASES, {"data_categories": ("pd:Age", "pd:Gender")}),
+    ],
+    ids=["purpose", "operation", "kind of data"],
 )
-def test_a_sub_cap_holds_for_what_it_counts(tmp_path: Path, cap: Cap, uncounted: dict[str, str]) -> None:
+def test_a_sub_cap_holds_for_what_it_counts(tmp_path: Path, cap: Cap, uncounted: dict[str, Any]) -> None:
     book = ledger(tmp_path, 5.0, cap)
     pay(book)
     with pytest.raises(BudgetExhaustedError, match=f"{cap.name} cap of 1.200"):
@@ -381,6 +441,19 @@ def test_a_sub_cap_holds_for_what_it_counts(tmp_path: Path, cap: Cap, uncounted:
     everything, narrow = book.statement().caps
     assert (everything.charges, narrow.charges) == (4, 1)
     assert everything.spent_epsilon > 1.5 * narrow.spent_epsilon
+
+
+@pytest.mark.parametrize("read", [("pd:Age", "pd:PurchasesAndSpendingHabit"), ()], ids=["among others", "unknown"])
+def test_a_cap_on_a_kind_of_data_counts_whatever_may_have_read_it(tmp_path: Path, read: tuple[str, ...]) -> None:
+    book = ledger(tmp_path, 5.0, PURCHASES)
+    pay(book, data_categories=read)
+    with pytest.raises(BudgetExhaustedError, match=r"purchases cap of 1\.200"):
+        pay(book, round_number=2)
+
+
+def test_the_lifetime_cap_counts_every_kind_of_data() -> None:
+    with pytest.raises(InvalidValueError, match="does not count everything"):
+        Cap(name=LIFETIME, budget=PrivacyBudget(epsilon=1.0, delta=1e-5), data_category="pd:Age")
 
 
 def test_a_period_renews_its_own_cap_and_never_the_lifetime(tmp_path: Path) -> None:

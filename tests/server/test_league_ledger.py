@@ -31,7 +31,15 @@ EVENT = ReleaseEvent(squared_sensitivity=100**2, variance_parameter=400**2, shar
 
 
 def charge(run: str = "a", round_number: int = 1, attempt: int = 1) -> Charge:
-    return Charge(run=run, round=round_number, attempt=attempt, operation="count", purpose="statistics", event=EVENT)
+    return Charge(
+        run=run,
+        round=round_number,
+        attempt=attempt,
+        operation="count",
+        purpose="statistics",
+        data_categories=("pd:PurchasesAndSpendingHabit",),
+        event=EVENT,
+    )
 
 
 def statement(position: int, head: str = "ab", *, partner: str = "north", key: SigningKey = NORTH) -> bytes:
@@ -71,6 +79,18 @@ def test_a_runs_attempts_are_counted_once_for_all_partners(book: LeagueLedger) -
     book.ask(["north"], charge(run="b"))
     assert book.attempts("a") == (EVENT, EVENT)
     assert book.attempts("c") == ()
+
+
+def test_a_ledger_from_before_it_was_written_what_was_read_goes_on(book: LeagueLedger, tmp_path: Path) -> None:
+    book.ask(["north"], charge())
+    with closing(sqlite3.connect(tmp_path / "ledger.db")) as connection, connection:
+        connection.execute("ALTER TABLE asked DROP COLUMN data_categories")
+    again = LeagueLedger(tmp_path / "ledger.db")
+    again.ask(["north"], charge())
+    again.ask(["north"], charge(round_number=2))
+    say(again, statement(2), answered=charge(round_number=2))
+    assert again.attempts("a") == (EVENT, EVENT)
+    assert [(one.run, one.asked, one.answered) for one in again.spending(delta=1e-6)] == [("a", 2, 1), (None, 2, 1)]
 
 
 def test_the_newest_word_is_kept_for_each_key(book: LeagueLedger) -> None:

@@ -65,13 +65,15 @@ class OperationLimit(_Section):
 
 
 class SubCapSection(_Section):
-    """A cap below the total: for a purpose, an operation, a period, or these together."""
+    """A cap below the total: for a purpose, an operation, a kind of data, a period, or these together."""
 
     name: str = Field(min_length=1, max_length=60)
     epsilon: float = Field(gt=0)
     """The most that it may cost, at the ``delta`` of the limits."""
     purpose: PurposeName | None = None
     operation: str | None = None
+    data_category: str | None = None
+    """A kind of data, in the terms of ``data_categories``: the cap is over whatever reads it."""
     period_days: int | None = Field(default=None, ge=1)
     """Renewed after so many days, counted from the first day of the league's week 1."""
 
@@ -141,6 +143,22 @@ class LimitSection(_Section):
             )
         return self
 
+    @model_validator(mode="after")
+    def _sub_caps_count_something(self) -> Self:
+        purposes = {purpose for limit in self.operations.values() for purpose in limit.purposes}
+        for cap in self.sub_caps:
+            for field, value, known in (
+                ("purpose", cap.purpose, purposes),
+                ("operation", cap.operation, set(self.operations)),
+                ("data_category", cap.data_category, set(self.data_categories)),
+            ):
+                if value is not None and value not in known:
+                    raise ValueError(
+                        f"sub-cap {cap.name!r} has {field} {value!r}, which these limits allow nowhere: it would cap"
+                        " nothing"
+                    )
+        return self
+
 
 class Policy(_Section):
     """All of ``policy.toml``."""
@@ -174,6 +192,7 @@ class Policy(_Section):
                     budget=PrivacyBudget(epsilon=one.epsilon, delta=limits.delta),
                     purpose=one.purpose,
                     operation=one.operation,
+                    data_category=one.data_category,
                     period_days=one.period_days,
                     first_day=limits.week_one,
                 )

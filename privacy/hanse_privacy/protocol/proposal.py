@@ -188,6 +188,7 @@ class RunProposal(Document):
             attempt=attempt,
             operation=step.operation,
             purpose=step.purpose,
+            data_categories=step.reads,
             event=self.layout(step).event,
         )
 
