@@ -172,11 +172,12 @@ def budget(
     as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON, for programs.")] = False,
 ) -> None:
     """Show what was asked for and spent, run by run, and what each cap leaves."""
-    from hanse_client.vault.budget import budget_as_json, budget_tables, read_budget  # noqa: PLC0415
+    from hanse_client.vault.budget import read_budget  # noqa: PLC0415
+    from hanse_privacy.budget_tables import budget_tables  # noqa: PLC0415
 
     found = read_budget(NodeHome(root=home))
     if as_json:
-        typer.echo(budget_as_json(found))
+        typer.echo(found.model_dump_json(indent=1))
         return
     for table in budget_tables(found):
         _console().print(table)

@@ -16,6 +16,7 @@ from hanse_consent.runs.standing import RunOutcome, RunReport
 from hanse_privacy.errors import InvalidValueError, SignatureInvalidError
 from hanse_privacy.identity import PublicKey, SigningKey
 from hanse_privacy.protocol.approval import ApprovalRequest, RunApproval, SignedApproval
+from hanse_privacy.protocol.budget_report import BudgetReceipt, BudgetReport
 from hanse_privacy.protocol.cohort import Cohort, CohortOpeningError, decode_answer
 from hanse_privacy.protocol.manifest import CohortManifest, CohortReceipt, CohortReport, CohortRequest
 from hanse_privacy.protocol.signed_request import TIME_TOLERANCE, HttpRequest, sign_request
@@ -98,6 +99,25 @@ class ConsentClient:
         if (receipt.manifest, receipt.loaded_root) != (report.manifest, report.loaded_root):
             raise ConsentAnswerInvalidError(
                 "The receipt is for another report.", "It may be replayed from another round; look after the network."
+            )
+        return receipt
+
+    def report_budget(self, report: BudgetReport) -> BudgetReceipt:
+        """Say how the partner's privacy budget stands. Unless this returns, nothing may be released.
+
+        Raises:
+            ConsentUnavailableError: If the service did not answer in time.
+            ConsentAnswerInvalidError: If the answer is no receipt for this report, signed by the pinned key.
+            ConsentRefusedError: If the service refused; LEDGER_OLDER says that it was told of a newer ledger before.
+        """
+        body = self._send("POST", "/v1/budget-reports", report.sign(self._key))
+        try:
+            receipt = BudgetReceipt.verify(body, key=self._service_key)
+        except (SignatureInvalidError, InvalidValueError) as error:
+            raise ConsentAnswerInvalidError(f"The answer is no valid receipt: {error.what}", error.mend) from error
+        if (receipt.partner, receipt.report) != (report.partner, report.digest):
+            raise ConsentAnswerInvalidError(
+                "The receipt is for another report.", "It may be replayed from an earlier one; look after the network."
             )
         return receipt
 

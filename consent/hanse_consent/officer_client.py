@@ -4,17 +4,17 @@ For the commands, and for whatever else stands between people and the service. I
 An answer is believed only as far as it fits the question, and its texts may be anybody's.
 """
 
-import ipaddress
 import json
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import TypeVar
-from urllib.parse import SplitResult, urlencode, urlsplit
+from urllib.parse import urlencode
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from hanse_consent.access.errors import PasswordChangeRequiredError
 from hanse_consent.access.session_bodies import SessionToken
+from hanse_consent.budgets.bodies import BudgetPage
 from hanse_consent.domain.names import AccountName
 from hanse_consent.errors import ConsentAnswerInvalidError, ConsentRefusedError, ConsentUnavailableError
 from hanse_consent.exchange import Answer, Exchange
@@ -29,6 +29,7 @@ from hanse_consent.runs.bodies import (
     Verdict,
 )
 from hanse_consent.runs.standing import Ending
+from hanse_consent.service_address import require_protected
 from hanse_privacy.errors import InvalidValueError
 from hanse_privacy.protocol.documents import describe
 from hanse_privacy.protocol.vocabulary import PartyName, RunId
@@ -60,7 +61,7 @@ class OfficerClient:
     """
 
     def __init__(self, service: str, *, timeout_s: float = _TIMEOUT_S) -> None:
-        _require_protected(service)
+        require_protected(service)
         self._service = service.rstrip("/")
         self._exchange = Exchange(base_url=service, timeout_s=timeout_s, max_answer_bytes=_MAX_ANSWER_BYTES)
 
@@ -178,6 +179,14 @@ class OfficerSession:
         """Find a run's released model anonymous, for one controller and until a date."""
         return self._change(run, "anonymity-findings", finding, controller=finding.controller)
 
+    def budgets(self, controller: str) -> BudgetPage:
+        """What a controller's vaults last said of their privacy budgets."""
+        _require_name(controller, _PARTIES, name="controller")
+        page = self._get(BudgetPage, "/v1/budgets", query={"controller": controller})
+        if page.controller != controller:
+            raise _invalid("The answer is about another controller's budgets.")
+        return page
+
     def change_password(self, *, old: str, new: str) -> None:
         """Set one's own password; all sessions of the account end, and this one goes on under a new token."""
         body = json.dumps({"old": old, "new": new}).encode()
@@ -264,36 +273,3 @@ def _require_name(value: str, adapter: TypeAdapter[str], *, name: str) -> None:
         adapter.validate_python(value)
     except ValidationError:
         raise InvalidValueError(f"{name} is {value!r}.", f"There can be no {name} of this name.") from None
-
-
-def _require_protected(service: str) -> None:
-    try:
-        parts = urlsplit(service)
-        is_address = (
-            parts.scheme in ("http", "https")
-            and parts.hostname is not None
-            and parts.username is None
-            and parts.port != 0
-            and (parts.path in ("", "/") and not parts.query and not parts.fragment)
-        )
-    except ValueError:
-        is_address = False
-    if not is_address:
-        # Not shown: it might hold a password.
-        raise InvalidValueError(
-            "The service's address is not https, a host and perhaps a port.", "Write it as https://consent.example."
-        )
-    if parts.scheme == "http" and not _is_loopback(parts):
-        raise InvalidValueError(
-            f"The service's address is http://{parts.hostname}: a password would travel there unprotected.",
-            "Use https; plain http is for this machine alone (127.0.0.1, ::1, localhost).",
-        )
-
-
-def _is_loopback(parts: SplitResult) -> bool:
-    if parts.hostname == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(parts.hostname or "").is_loopback
-    except ValueError:
-        return False

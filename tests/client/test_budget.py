@@ -8,6 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from hanse_client.commands import app
+from hanse_client.vault import budget
 from hanse_client.vault.home import NodeHome
 from hanse_client.vault.ledger_file import open_ledger
 from hanse_client.vault.policy import load_policy
@@ -15,6 +16,7 @@ from hanse_client.vault.run_register import Admission, RegisteredRun, RunRegiste
 from hanse_demo.workshop import lay_out
 from hanse_privacy.accounting import epsilon_of
 from hanse_privacy.identity import SigningKey
+from hanse_privacy.protocol.budget_report import BudgetReport
 from hanse_privacy.protocol.proposal import RunProposal
 from hanse_server.submission import propose
 
@@ -70,7 +72,18 @@ def test_every_cap_and_every_run_is_in_it(home: NodeHome) -> None:
         (waiting.run, "waiting", 0, 0.0),
     ]
     assert [run["epsilon_requested"] for run in found["runs"]] == [paid.epsilon, waiting.epsilon]
-    assert found["ledger"]["position"] == 1
+    assert (found["ledger"]["position"], found["earlier_runs"]) == (1, 0)
+    # It is what the vault tells its consent service.
+    assert BudgetReport.model_validate(found).lifetime.epsilon_spent == cost
+
+
+def test_the_newest_runs_are_listed_and_the_others_counted(home: NodeHome, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(budget, "MOST_RUNS_REPORTED", 1)
+    report = budget.read_budget(home)
+    (listed,) = report.runs
+    assert (listed.run, report.earlier_runs) == (proposals(home)[1].run, 1)
+    shown = CliRunner().invoke(app, ["budget", "--home", str(home.root)], env={"COLUMNS": "160"})
+    assert "1 earlier runs are left out" in shown.output
 
 
 def test_people_read_it_in_two_tables(home: NodeHome) -> None:

@@ -261,6 +261,7 @@ def test_a_session_from_beginning_to_end() -> None:
         "/v1/runs/spring-1/decisions": detail(spring),
         "/v1/runs/spring-1/revocations": detail(spring),
         "/v1/runs/spring-1/anonymity-findings": detail(spring),
+        "/v1/budgets": {"controller": "alster", "vaults": []},
     }
     finding = AnonymityBody(
         controller="alster", epsilon=1.0, honest_minimum=1, audit="A-7", found_on=NOON.date(), valid_until=NOON
@@ -273,6 +274,7 @@ def test_a_session_from_beginning_to_end() -> None:
         session.refuse("spring-1", controller="alster", proposal=spring.digest, ending=Ending(words="No.", rule="G-6"))
         session.revoke("spring-1", controller="alster", ending=Ending(words="A complaint."))
         session.find_anonymous("spring-1", finding=finding)
+        assert session.budgets("alster").vaults == ()
         session.close()
     assert [(method, path) for method, path, _, _ in liar.asked] == [
         ("POST", "/v1/sessions"),
@@ -282,6 +284,7 @@ def test_a_session_from_beginning_to_end() -> None:
         ("POST", "/v1/runs/spring-1/decisions"),
         ("POST", "/v1/runs/spring-1/revocations"),
         ("POST", "/v1/runs/spring-1/anonymity-findings"),
+        ("GET", "/v1/budgets?controller=alster"),
         ("DELETE", "/v1/sessions/current"),
     ]
     assert json.loads(liar.asked[0][2]) == {"name": "olga", "password": PASSWORD}
@@ -361,6 +364,16 @@ def test_a_lie_is_not_believed(lie: str) -> None:
 def test_a_list_that_is_none(page: Any) -> None:
     with signed_in({"/v1/runs": page}) as (session, _), pytest.raises(ConsentAnswerInvalidError):
         session.runs("alster", limit=1000)
+
+
+@pytest.mark.parametrize(
+    "page",
+    [{"controller": "elbe", "vaults": []}, {"controller": "alster"}, {"controller": "alster", "vaults": [{}]}, []],
+    ids=["another controller's", "no vaults", "no vault", "no page"],
+)
+def test_budgets_that_are_none(page: Any) -> None:
+    with signed_in({"/v1/budgets": page}) as (session, _), pytest.raises(ConsentAnswerInvalidError):
+        session.budgets("alster")
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Protocol
 
+from hanse_client.vault.budget_reports import BudgetReports
 from hanse_client.vault.policy import Policy
 from hanse_client.vault.policy_check import require_allowed
 from hanse_client.vault.question_rule import require_groups_known
@@ -70,6 +71,7 @@ class Admissions:
         approvals: ApprovalSource,
         catalogue_digest: Callable[[], str],
         known_groups: Callable[[Grouping], frozenset[str]],
+        budget: BudgetReports,
         clock: Callable[[], datetime],
     ) -> None:
         self._policy = policy
@@ -78,6 +80,7 @@ class Admissions:
         self._approvals = approvals
         self._catalogue_digest = catalogue_digest
         self._known_groups = known_groups
+        self._budget = budget
         self._clock = clock
         self._proposals: dict[str, RunProposal] = {}
 
@@ -101,6 +104,8 @@ class Admissions:
         require_allowed(self._policy, proposal, now=self._clock())
         self._require_fits_data(proposal)
         self._require_roster_apart(proposal)
+        # Before anybody is asked to approve: officers see what is left, and an older ledger is known.
+        self._budget.report()
         known = self._register.find(proposal.run)
         if known is None:
             self._ledger.require_room_for(proposal.charges())

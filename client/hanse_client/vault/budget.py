@@ -1,138 +1,108 @@
-"""The budget as a node's owner reads it: what was asked for, spent and left, and what each run cost."""
+"""The budget as a node's owner and its officers read it: what was asked for, spent and left, and what each run cost."""
 
-import json
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-
-from rich.table import Table
 
 from hanse_client.vault.home import NodeHome
 from hanse_client.vault.ledger_file import open_ledger
-from hanse_client.vault.policy import load_policy
-from hanse_client.vault.run_register import RunRegister
-from hanse_privacy.caps import Cap
-from hanse_privacy.ledger import BudgetStatement
+from hanse_client.vault.policy import Policy, load_policy
+from hanse_client.vault.run_register import RunRegister, RunStanding
+from hanse_privacy.caps import CapStatement
+from hanse_privacy.ledger import PrivacyLedger, RunCost
+from hanse_privacy.protocol.budget_report import (
+    MOST_RUNS_REPORTED,
+    BudgetReport,
+    LedgerPlace,
+    ReportedCap,
+    ReportedRun,
+)
 from hanse_privacy.protocol.proposal import RunProposal
+from hanse_privacy.units import PrivacyBudget
 
 
 @dataclass(frozen=True, kw_only=True)
-class RequestedRun:
-    """What a run asked for and has cost.
+class BudgetReader:
+    """Reads ledger and register together.
 
     Args:
-        run: Its name.
-        state: Where it stands at this vault.
-        requested_epsilon: The most that it was proposed with, at ``delta``.
-        delta: Of the proposal.
-        spent_epsilon: What its attempts have cost, at the lifetime cap's δ.
-        attempts: How many were paid.
+        policy: Names the partner and has the caps.
+        ledger: What was paid.
+        register: What was proposed.
+        clock: The vault's clock.
     """
 
-    run: str
-    state: str
-    requested_epsilon: float
-    delta: float
-    spent_epsilon: float
-    attempts: int
+    policy: Policy
+    ledger: PrivacyLedger
+    register: RunRegister
+    clock: Callable[[], datetime]
+    _requested: dict[str, PrivacyBudget] = field(default_factory=dict, init=False, repr=False)
+    """What proposals asked for, by their digests: they never change."""
+
+    def read(self) -> BudgetReport:
+        """All of it, now.
+
+        Raises:
+            HanseError: If ledger or register cannot be read.
+        """
+        statement, now = self.ledger.statement(), self.clock()
+        return BudgetReport(
+            partner=self.policy.node.partner,
+            said_at=now.astimezone(UTC),
+            ledger=LedgerPlace(position=statement.end.position, head=statement.end.head),
+            delta=self.policy.limits.delta,
+            caps=tuple(_cap(stands, now=now) for stands in statement.caps),
+            runs=tuple(self._runs({cost.run: cost for cost in statement.runs})),
+            earlier_runs=max(0, self.register.count() - MOST_RUNS_REPORTED),
+        )
+
+    def _runs(self, costs: dict[str, RunCost]) -> Iterator[ReportedRun]:
+        for standing in self.register.newest(MOST_RUNS_REPORTED):
+            requested, cost = self._budget_of(standing), costs.get(standing.run)
+            yield ReportedRun(
+                run=standing.run,
+                state=standing.state.value,
+                epsilon_requested=requested.epsilon,
+                delta_requested=requested.delta,
+                epsilon_spent=cost.epsilon if cost else 0.0,
+                attempts=cost.attempts if cost else 0,
+            )
+
+    def _budget_of(self, standing: RunStanding) -> PrivacyBudget:
+        if standing.digest not in self._requested:
+            # Verified when it was entered; the centre may have another key by now.
+            signed = self.register.known(standing.run).signed_proposal
+            self._requested[standing.digest] = RunProposal.unverified(signed).budget
+        return self._requested[standing.digest]
 
 
-@dataclass(frozen=True, kw_only=True)
-class NodeBudget:
-    """All of it.
-
-    Args:
-        statement: How each cap stands.
-        runs: Those that were proposed here, in order.
-        now: Periods are of this moment.
-    """
-
-    statement: BudgetStatement
-    runs: tuple[RequestedRun, ...]
-    now: datetime
-
-
-def read_budget(home: NodeHome) -> NodeBudget:
+def read_budget(home: NodeHome) -> BudgetReport:
     """Read a node's ledger and register.
 
     Raises:
         HanseError: If policy, ledger or register cannot be read.
     """
     policy = load_policy(home.policy)
-    statement = open_ledger(home, policy).statement()
-    costs = {cost.run: cost for cost in statement.runs}
-    runs = []
-    for known in RunRegister(home.runs).runs():
-        # Verified when it was entered; the centre may have another key by now.
-        proposal, cost = RunProposal.unverified(known.signed_proposal), costs.get(known.run)
-        runs.append(
-            RequestedRun(
-                run=known.run,
-                state=known.state.value,
-                requested_epsilon=proposal.epsilon,
-                delta=proposal.delta,
-                spent_epsilon=cost.epsilon if cost else 0.0,
-                attempts=cost.attempts if cost else 0,
-            )
-        )
-    return NodeBudget(statement=statement, runs=tuple(runs), now=datetime.now(tz=UTC))
-
-
-def budget_tables(found: NodeBudget) -> tuple[Table, Table]:
-    """For people: the caps, then the runs."""
-    caps = Table("cap", "of", "ε spent", "ε allowed", "ε left for one run", "renewed on")
-    for stands in found.statement.caps:
-        ends = stands.cap.ends(found.now)
-        caps.add_row(
-            stands.cap.name,
-            _scope(stands.cap),
-            f"{stands.spent_epsilon:.3f}",
-            f"{stands.cap.budget.epsilon:.3f}",
-            f"{stands.remaining_epsilon:.3f}",
-            str(ends) if ends is not None else "never",
-        )
-    runs = Table("run", "state", "ε requested", "ε spent", "attempts")
-    for run in found.runs:
-        runs.add_row(run.run, run.state, f"{run.requested_epsilon:.3f}", f"{run.spent_epsilon:.3f}", str(run.attempts))
-    delta = found.statement.caps[0].cap.budget.delta
-    caps.caption = f"δ = {delta:g}. Losses compose: what is left is not the difference of what is allowed and spent."
-    return caps, runs
-
-
-def budget_as_json(found: NodeBudget) -> str:
-    """For programs."""
-    return json.dumps(
-        {
-            "delta": found.statement.caps[0].cap.budget.delta,
-            "ledger": {"position": found.statement.end.position, "head": found.statement.end.head},
-            "caps": [
-                {
-                    "name": stands.cap.name,
-                    "purpose": stands.cap.purpose,
-                    "operation": stands.cap.operation,
-                    "period_days": stands.cap.period_days,
-                    "epsilon_allowed": stands.cap.budget.epsilon,
-                    "epsilon_spent": stands.spent_epsilon,
-                    "epsilon_remaining": stands.remaining_epsilon,
-                    "charges": stands.charges,
-                }
-                for stands in found.statement.caps
-            ],
-            "runs": [
-                {
-                    "run": run.run,
-                    "state": run.state,
-                    "epsilon_requested": run.requested_epsilon,
-                    "delta_requested": run.delta,
-                    "epsilon_spent": run.spent_epsilon,
-                    "attempts": run.attempts,
-                }
-                for run in found.runs
-            ],
-        },
-        indent=1,
+    reader = BudgetReader(
+        policy=policy,
+        ledger=open_ledger(home, policy),
+        register=RunRegister(home.runs),
+        clock=lambda: datetime.now(tz=UTC),
     )
+    return reader.read()
 
 
-def _scope(cap: Cap) -> str:
-    parts = [part for part in (cap.purpose, cap.operation) if part is not None]
-    return ", ".join(parts) or "everything"
+def _cap(stands: CapStatement, *, now: datetime) -> ReportedCap:
+    cap = stands.cap
+    return ReportedCap(
+        name=cap.name,
+        purpose=cap.purpose,
+        operation=cap.operation,
+        data_category=cap.data_category,
+        period_days=cap.period_days,
+        renewed_on=cap.ends(now),
+        epsilon_allowed=cap.budget.epsilon,
+        epsilon_spent=stands.spent_epsilon,
+        epsilon_remaining=stands.remaining_epsilon,
+        charges=stands.charges,
+    )

@@ -25,6 +25,7 @@ from hanse_client.vault.socket_server import VaultSocket
 from hanse_client.vault.sum_register import SumRegister
 from hanse_client.vault.vault import Vault, VaultParts
 from hanse_consent.client import ConsentClient
+from hanse_consent.errors import ConsentAnswerInvalidError, ConsentRefusedError, ConsentUnavailableError
 from hanse_models.catalogue import load_catalogue
 from hanse_privacy.identity import SigningKey
 from hanse_privacy.ledger import PrivacyLedger
@@ -131,6 +132,22 @@ def serve(home: NodeHome, *, console: Console) -> None:
         os.close(lock)
 
 
+def _report_budget(vault: Vault, *, console: Console) -> None:
+    """Let officers see the budget of a new vault, too, and end here if its ledger is an older one.
+
+    Raises:
+        LedgerUnusableError: If it is.
+    """
+    try:
+        vault.report_budget()
+    except (ConsentUnavailableError, ConsentRefusedError, ConsentAnswerInvalidError) as error:
+        console.print(
+            f"The consent service was not told of the budget: {error.what} Before the first run it must be.",
+            markup=False,
+            soft_wrap=True,
+        )
+
+
 def _lock(home: NodeHome) -> int:
     """Hold the folder for this process alone, until it ends.
 
@@ -149,6 +166,7 @@ def _lock(home: NodeHome) -> int:
 def _serve_on(socket: VaultSocket, *, home: NodeHome, policy: Policy, console: Console) -> None:
     report = load_export(home, policy)
     vault = assemble(home, policy)
+    _report_budget(vault, console=console)
     account = pwd.getpwuid(os.getuid()).pw_name
     if set(policy.node.courier_accounts) <= {account}:
         console.print(f"One account ({account}) for vault and courier: the boundary between them is NOT in force here.")

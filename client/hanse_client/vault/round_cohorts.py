@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Protocol
 
 from hanse_client.vault.admission import ApprovalSource, RefusedError
+from hanse_client.vault.budget_reports import BudgetService
 from hanse_client.vault.consent_positions import ConsentPositions
 from hanse_client.vault.policy import Policy
 from hanse_client.vault.run_register import RunRegister
@@ -15,8 +16,8 @@ from hanse_privacy.protocol.manifest import CohortReceipt, CohortReport, CohortR
 from hanse_privacy.protocol.proposal import RunProposal, Step
 
 
-class ConsentSource(ApprovalSource, Protocol):
-    """Where the vault asks which runs are approved and whom a round may use, and says whom it used."""
+class ConsentSource(ApprovalSource, BudgetService, Protocol):
+    """Where the vault asks which runs are approved and whom a round may use, and says whom it used and what it paid."""
 
     def cohort_manifest(self, request: CohortRequest) -> Cohort:
         """Return a verified manifest with its members that answers exactly this request, or raise."""

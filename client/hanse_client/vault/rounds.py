@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hanse_client.vault.admission import RefusedError
+from hanse_client.vault.budget_reports import BudgetReports
 from hanse_client.vault.cohort_rows import CohortRows
 from hanse_client.vault.masked_sums import MaskedSums, PreparedAttempt
 from hanse_client.vault.operations import CohortData, Work, customer_batches, parse_work
@@ -58,8 +59,8 @@ class _Computed:
 class Rounds:
     """Answers attempts of admitted runs, in an order that no crash and no centre can turn into a second vector.
 
-    Prepared (keys, order), begun, paid, computed, reported, masked, kept, sent: begun, paid and kept are durable before
-    the next.
+    Prepared (keys, order), begun, paid, the payment reported, computed, the cohort reported, masked, kept, sent: begun,
+    paid and kept are durable before the next.
 
     Args:
         policy: The partner's floors.
@@ -67,6 +68,7 @@ class Rounds:
         register: Remembers what rounds used.
         sums: Masks and remembers.
         cohorts: Says whom a round may use.
+        budget: Tells the consent service what was paid.
         data: The partner's purchases.
         randomness: Of the noise.
     """
@@ -76,6 +78,7 @@ class Rounds:
     register: RunRegister
     sums: MaskedSums
     cohorts: RoundCohorts
+    budget: BudgetReports
     data: PartnerData
     randomness: RandomSource
 
@@ -116,6 +119,8 @@ class Rounds:
             # round fail on the rows has paid for it. From here on the attempt exists, with one vector or none.
             charge = proposal.charge(work.step, round_number=attempt.round, attempt=attempt.attempt)
             self.ledger.reserve(charge, approved=proposal.budget)
+        # Paid stays paid. Without a receipt nothing leaves: a ledger that went back is known before rows are read.
+        self.budget.report()
         try:
             computed = self._compute(proposal, work, layout=layout, customers=customers)
         except Exception as error:

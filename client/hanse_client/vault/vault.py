@@ -9,6 +9,8 @@ from datetime import datetime
 import msgspec
 
 from hanse_client.vault.admission import Admissions, RefusedError, WaitingForApprovalError
+from hanse_client.vault.budget import BudgetReader
+from hanse_client.vault.budget_reports import BudgetReports
 from hanse_client.vault.consent_positions import ConsentPositions
 from hanse_client.vault.masked_sums import MaskedSums
 from hanse_client.vault.policy import Policy
@@ -81,6 +83,10 @@ class Vault:
             )
         self._parts = parts
         self._partner = parts.policy.node.partner
+        self._budget = BudgetReports(
+            reader=BudgetReader(policy=parts.policy, ledger=parts.ledger, register=parts.register, clock=parts.clock),
+            service=parts.consent,
+        )
         self._admissions = Admissions(
             policy=parts.policy,
             ledger=parts.ledger,
@@ -88,6 +94,7 @@ class Vault:
             approvals=parts.consent,
             catalogue_digest=parts.data.catalogue_digest,
             known_groups=parts.data.groups,
+            budget=self._budget,
             clock=parts.clock,
         )
         self._sums = MaskedSums(partner=self._partner, key=parts.key, register=parts.sums, clock=parts.clock)
@@ -103,6 +110,7 @@ class Vault:
                 positions=parts.positions,
                 clock=parts.clock,
             ),
+            budget=self._budget,
             data=parts.data,
             randomness=parts.randomness,
         )
@@ -122,6 +130,16 @@ class Vault:
                 _log.error("letter not accepted, the vault failed: %s", type(error).__name__)
                 reply = CourierReply(failure=VAULT_FAILED, explanation=_VAULT_FAILED_EXPLANATION)
             return msgspec.msgpack.encode(reply)
+
+    def report_budget(self) -> None:
+        """Tell the consent service how the budget stands.
+
+        Raises:
+            LedgerUnusableError: If the service was told of a newer ledger before.
+            HanseError: If it cannot be told; the next run tries again.
+        """
+        with self._lock:
+            self._budget.report()
 
     def _answer(self, letter: bytes) -> bytes:
         instruction, digest = open_instruction(letter, key=self._parts.policy.centre_key)

@@ -28,6 +28,8 @@ from hanse_consent.api.officer_routes import officer_routes
 from hanse_consent.api.problems import Doorkeeper, answer_with_problems
 from hanse_consent.api.reading_routes import reading_routes
 from hanse_consent.api.schemas import PROBLEMS, describe_bodies
+from hanse_consent.budgets.routes import budget_routes
+from hanse_consent.budgets.vault_budgets import VaultBudgets
 from hanse_consent.cohort_source import StoreCohorts
 from hanse_consent.cohorts.affected_runs import AffectedRuns
 from hanse_consent.cohorts.issuing import ManifestIssuer
@@ -220,3 +222,11 @@ def _run_routers(
         look_ups=doors.look_ups,
     )
     yield cohort_routes(authenticator=doors.nodes, issuer=issuer, reports=reports)
+    budgets = VaultBudgets(
+        database=parts.database,
+        # A centre has no vault.
+        key_of=lambda party: None if centre is not None and party == centre.name else doors.access.key_of(party),
+        key=parts.key,
+        now=parts.now,
+    )
+    yield budget_routes(authenticator=doors.nodes, people=doors.people, budgets=budgets)

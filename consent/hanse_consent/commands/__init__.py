@@ -9,6 +9,7 @@ import typer
 from hanse_consent.access.commands import account_commands, node_commands
 from hanse_consent.access.transactions import Transactions
 from hanse_consent.commands import runs
+from hanse_consent.commands.budget import budget
 from hanse_consent.commands.exchange import export_acts, import_acts
 from hanse_consent.commands.officers import affected_runs, findings
 from hanse_consent.commands.own_account import my_password
@@ -42,6 +43,7 @@ app.command(name="migrate")(migrate_store)
 app.command(name="import")(import_acts)
 app.command(name="export")(export_acts)
 app.command()(findings)
+app.command()(budget)
 app.command(name="affected-runs")(affected_runs)
 app.command(name="verify-receipt")(verify_receipt_command)
 accounts = account_commands(_transactions)

@@ -10,6 +10,8 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from hanse_consent.budgets.bodies import BudgetPage
+from hanse_consent.commands.budget_pages import budget_beside
 from hanse_consent.domain.moments import from_microseconds
 from hanse_consent.runs.bodies import RunDetail, RunSummary
 from hanse_consent.runs.events import (
@@ -56,8 +58,8 @@ def list_page(runs: Iterable[RunSummary]) -> Table:
     return table
 
 
-def run_page(detail: RunDetail) -> Group:
-    """Everything about one run at one controller; its terms in full, every number as it is."""
+def run_page(detail: RunDetail, *, budget: BudgetPage) -> Group:
+    """Everything about one run at one controller; its terms in full, every number as it is; and what it would take."""
     terms = detail.document
     parts: list[Text | Table | Padding] = [
         Text(plain(f"{terms.run} at {detail.standing.controller}"), style="bold"),
@@ -65,6 +67,8 @@ def run_page(detail: RunDetail) -> Group:
         _heading("Terms"),
         _lines(_terms(terms)),
         Padding(_steps(terms.steps), (0, 0, 0, 2), expand=False),
+        _heading("Budget"),
+        _lines(budget_beside(budget, terms)),
     ]
     if detail.standing.findings:
         parts += [_heading("What forbids it"), *map(_finding, detail.standing.findings)]
@@ -208,11 +212,11 @@ def _heading(words: str) -> Text:
 
 def _lines(pairs: Iterable[tuple[str, str]]) -> Padding:
     grid = Table.grid(padding=(0, 2))
-    grid.add_column(style="dim", no_wrap=True)
+    grid.add_column(style="dim", overflow="fold", max_width=24)
     grid.add_column(overflow="fold")
     named = ""
     for name, value in pairs:
-        grid.add_row(name if name != named else "", _text(value))
+        grid.add_row(_text(name if name != named else ""), _text(value))
         named = name
     return Padding(grid, (0, 0, 0, 2), expand=False)
 

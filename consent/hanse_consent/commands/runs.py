@@ -47,8 +47,8 @@ def show_run(
 ) -> None:
     """Show all of a run: its terms, where it stands, what forbids it, what happened."""
     with signed_in(service, account, from_input=password_stdin) as session:
-        detail = session.run(run, controller=controller)
-    show(run_page(detail))
+        detail, budget = session.run(run, controller=controller), session.budgets(controller)
+    show(run_page(detail, budget=budget))
 
 
 @app.command()
@@ -73,7 +73,7 @@ def approve(
                 f"The service shows terms of run {run} with the digest {shown}, not those named.",
                 "Read the run again; changed terms are a new run.",
             )
-        show(run_page(detail))
+        show(run_page(detail, budget=session.budgets(controller)))
         if not yes:
             typer.confirm(f"\nApprove exactly these terms for {controller}?", abort=True)
         # Of the terms that were shown, whatever the service calls them.

@@ -12,10 +12,10 @@ from sqlmodel import create_engine
 from hanse_consent.storage.errors import SchemaVersionError
 from hanse_consent.storage.location import DatabaseLocation
 
-NEWEST = "0001"
+NEWEST = "0002"
 """The schema that this program reads and writes."""
 
-_KNOWN = frozenset({"0001"})
+_KNOWN = frozenset({"0001", "0002"})
 _SCRIPTS = Path(__file__).parent / "migrations"
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from written_terms import taken_reports
 
 from hanse_client.vault.admission import Admissions, RefusedError, WaitingForApprovalError
 from hanse_client.vault.ledger_file import open_ledger
@@ -110,13 +111,15 @@ def door(tmp_path: Path) -> Iterator[Door]:
         catalogue = load_catalogue(workshop.league.root / workshop.league.load().catalogue)
         officers = Officers(key=SigningKey.load(workshop.consent / "keys" / "consent.key"))
         register, now = RunRegister(home.runs), [datetime.now(tz=UTC)]
+        ledger = open_ledger(home, policy)
         admissions = Admissions(
             policy=policy,
-            ledger=open_ledger(home, policy),
+            ledger=ledger,
             register=register,
             approvals=officers,
             catalogue_digest=lambda: catalogue.digest,
             known_groups=lambda _: frozenset(catalogue.categories),
+            budget=taken_reports(policy, ledger, register),
             clock=lambda: now[0],
         )
         yield Door(workshop, policy, officers, register, admissions, now)

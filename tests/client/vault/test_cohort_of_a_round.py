@@ -27,6 +27,7 @@ from hanse_privacy.identity import SigningKey
 from hanse_privacy.ledger import PrivacyLedger
 from hanse_privacy.merkle import root_of
 from hanse_privacy.protocol.approval import ApprovalRequest, SignedApproval
+from hanse_privacy.protocol.budget_report import BudgetReceipt, BudgetReport
 from hanse_privacy.protocol.cohort import Cohort, CohortExceededError, SaltContext, salted_leaves
 from hanse_privacy.protocol.letters import (
     AdmitParameters,
@@ -81,6 +82,8 @@ class ToyConsent:
     asked: list[CohortRequest] = field(default_factory=list)
     reports: list[CohortReport] = field(default_factory=list)
     on_report: Callable[[], None] = lambda: None
+    budgets: list[BudgetReport] = field(default_factory=list)
+    on_budget: Callable[[], None] = lambda: None
 
     def run_approval(self, request: ApprovalRequest) -> SignedApproval:
         return written_approval(request, service=SERVICE)
@@ -108,6 +111,11 @@ class ToyConsent:
         self.issued[request.run] = [*chain, manifest]
         self.on_issued()
         return Cohort(manifest, members=members, missed=tuple(missed))
+
+    def report_budget(self, report: BudgetReport) -> BudgetReceipt:
+        self.budgets.append(report)
+        self.on_budget()
+        return BudgetReceipt(partner=report.partner, report=report.digest, received_at=NOON)
 
     def report_cohort(self, report: CohortReport) -> CohortReceipt:
         self.reports.append(report)
@@ -352,6 +360,59 @@ def test_without_a_receipt_nothing_leaves_and_paid_stays_paid(
     answer = node.ask(terms, 1)
     node.require_paid_and_silent(terms, answer, reason)
     assert "other customers" not in answer.explanation
+
+
+def test_the_payment_is_reported_before_rows_are_read(node: Node, terms: RunProposal) -> None:
+    (before,) = node.consent.budgets
+    assert (before.ledger.position, before.runs) == (0, ())
+    seen = []
+    node.consent.on_budget = lambda: seen.append((len(node.data.read), len(node.consent.reports)))
+    for number in (1, 2):
+        assert node.ask(terms, number).outcome is Outcome.DONE
+    assert seen == [(0, 0), (1, 1)]
+    newest = node.consent.budgets[-1]
+    assert (newest.ledger.position, newest.ledger.head) == (2, node.ledger.end().head)
+    assert [(run.run, run.state, run.attempts) for run in newest.runs] == [(terms.run, "admitted", 2)]
+    assert newest.lifetime.epsilon_spent == newest.runs[0].epsilon_spent > 0
+
+
+def test_a_budget_that_has_not_changed_is_not_reported_again(node: Node, terms: RunProposal) -> None:
+    assert node.ask(terms, 1).outcome is Outcome.DONE
+    said = len(node.consent.budgets)
+    # A repetition, and letters about a run that is known.
+    assert node.ask(terms, 1).outcome is Outcome.DONE
+    assert node.ask(terms, 0).outcome is Outcome.DONE
+    assert len(node.consent.budgets) == said
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (ConsentUnavailableError("No answer.", "Start it."), "CONSENT_UNAVAILABLE"),
+        (
+            ConsentRefusedError("Refused.", "Ask.", status=403, refusal_code="NODE_SUSPENDED", refusal_detail="Stolen"),
+            "CONSENT_REFUSED",
+        ),
+        (
+            ConsentRefusedError("Refused.", "Ask.", status=409, refusal_code="LEDGER_OLDER", refusal_detail="At 7"),
+            "LEDGER_UNUSABLE",
+        ),
+    ],
+)
+def test_a_payment_that_the_consent_service_does_not_take_buys_nothing(
+    node: Node, terms: RunProposal, error: Exception, reason: str
+) -> None:
+    def fail() -> None:
+        raise error
+
+    node.consent.on_budget = fail
+    answer = node.ask(terms, 1)
+    node.require_paid_and_silent(terms, answer, reason)
+    assert node.data.read == []
+    # Nor is anything else admitted.
+    assert node.ask(terms_of("churn-2"), 0).reason == reason
+    node.consent.on_budget = lambda: None
+    assert node.ask(terms, 1, attempt=2).outcome is Outcome.DONE
 
 
 def test_somebody_whom_the_manifest_does_not_name_stops_the_round(node: Node, terms: RunProposal) -> None:

@@ -6,7 +6,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from written_terms import NOON, POPULARITY, Officers, written_instruction, written_policy, written_proposal
+from written_terms import (
+    NOON,
+    POPULARITY,
+    Officers,
+    taken_reports,
+    written_instruction,
+    written_policy,
+    written_proposal,
+)
 
 from hanse_client.vault.admission import Admissions
 from hanse_client.vault.question_rule import GroupsUnknownError, require_groups_known
@@ -183,6 +191,7 @@ class Door:
             approvals=self.officers,
             catalogue_digest=lambda: self.catalogue,
             known_groups=self.known,
+            budget=taken_reports(rules, self.ledger, self.register),
             clock=lambda: NOON,
         )
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from roster_runs import ALL, CENTRE, SERVICE, policy, run_of
-from written_terms import NOON, Officers, written_instruction
+from written_terms import NOON, Officers, taken_reports, written_instruction
 
 from hanse_client.vault.admission import Admissions
 from hanse_client.vault.roster_rule import RosterTooCloseError
@@ -31,13 +31,15 @@ class Door:
         if not (self.folder / "ledger.db").exists():
             PrivacyLedger.create(self.folder / "ledger.db")
         self.register = RunRegister(self.folder / "runs.db")
+        ledger = PrivacyLedger(self.folder / "ledger.db", caps=rules.caps, clock=lambda: NOON)
         self.admissions = Admissions(
             policy=rules,
-            ledger=PrivacyLedger(self.folder / "ledger.db", caps=rules.caps, clock=lambda: NOON),
+            ledger=ledger,
             register=self.register,
             approvals=self.officers,
             catalogue_digest=lambda: "ab" * 32,
             known_groups=lambda _: frozenset(),
+            budget=taken_reports(rules, ledger, self.register),
             clock=lambda: NOON,
         )
 

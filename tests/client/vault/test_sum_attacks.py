@@ -280,6 +280,15 @@ def put_back(home: NodeHome, folder: Path, names: Sequence[str]) -> None:
 BOTH = ("ledger.db", "runs.db")
 
 
+def forget_budget(trial) -> None:
+    """Let the partner's consent service forget what it was told of the vault's ledger.
+
+    It would refuse an older copy by itself; here it is about what else stops one.
+    """
+    with closing(sqlite3.connect(trial.workshop.consent / "consent.db", timeout=10)) as connection, connection:
+        connection.execute("DELETE FROM vault_budget WHERE controller = 'north'")
+
+
 class Copies:
     """North's memory before something, and its newest, which is put back at the end."""
 
@@ -306,6 +315,8 @@ class Copies:
         finally:
             self._trial.north.program.stop()
             put_back(self._home, newest, BOTH)
+            # What the older copies went on to say there must not stand in the newest ones' way.
+            forget_budget(self._trial)
             start(self._trial)
 
 
@@ -344,6 +355,31 @@ def test_an_older_register_makes_what_was_paid_void(trial, copies) -> None:
         assert attempts(trial, run) == [(1, 1)]
 
 
+def test_the_partners_own_consent_service_knows_older_copies_of_both(trial, copies, run_hanse) -> None:
+    run = trial.admitted(epsilon=ROOM)
+    masked_of(trial.ask(run, 1))
+    copies.take()
+    masked_of(trial.ask(run, 2))
+    with copies.put_back(BOTH):
+        done = served(trial, run_hanse)
+        assert done.returncode != 0
+        assert "[LEDGER_UNUSABLE]" in done.stderr
+        assert "Traceback" not in done.stderr
+    assert len(attempts(trial, run)) == 2
+
+
+def test_an_older_ledger_under_a_serving_vault_is_known_before_rows_are_read(trial, copies) -> None:
+    run, other = trial.admitted(epsilon=ROOM), trial.admitted(epsilon=ROOM)
+    copies.take()
+    masked_of(trial.ask(run, 1))
+    home = trial.north.home
+    with copies.put_back([]):
+        start(trial)
+        put_back(home, copies.older, ["ledger.db"])
+        trial.require_refused(trial.ask(other, 1), "LEDGER_UNUSABLE")
+        assert trial.north.register().rounds(other.run) == ()
+
+
 @pytest.mark.parametrize("answered", [1, 2])
 def test_older_copies_of_both_end_the_run(trial, copies, answered: int) -> None:
     """Taken while the vault was stopped, before the first round was answered, or before the second."""
@@ -353,6 +389,7 @@ def test_older_copies_of_both_end_the_run(trial, copies, answered: int) -> None:
     sent.append(masked_of(trial.ask(run, answered)))
     masked_of(trial.ask(run, answered + 1))
     with copies.put_back(BOTH):
+        forget_budget(trial)
         start(trial)
         if answered > 1:
             assert masked_of(trial.ask(run, answered - 1, parameters=weights(0.5))) == sent[-2]
@@ -377,6 +414,7 @@ def test_copies_of_both_from_the_middle_of_an_attempt(trial, copies, tmp_path: P
         reply = decode(receive_frame(connection, timeout_s=20), CourierReply)
     sent = masked_of(open_answer(reply.answer, key=trial.north.key.public, instruction_letter=letter))
     with copies.put_back(BOTH):
+        forget_budget(trial)
         start(trial)
         for value in (0.0, 0.5):
             trial.require_refused(trial.ask(run, 1, parameters=weights(value)), "ATTEMPT_VOID")

@@ -8,9 +8,14 @@ from typing import Any
 
 import msgspec
 
+from hanse_client.vault.budget import BudgetReader
+from hanse_client.vault.budget_reports import BudgetReports
 from hanse_client.vault.policy import Policy
+from hanse_client.vault.run_register import RunRegister
 from hanse_privacy.identity import SigningKey
+from hanse_privacy.ledger import PrivacyLedger
 from hanse_privacy.protocol.approval import ApprovalRequest, RunApproval, SignedApproval
+from hanse_privacy.protocol.budget_report import BudgetReceipt, BudgetReport
 from hanse_privacy.protocol.letters import AdmitParameters, Instruction, NoParameters
 from hanse_privacy.protocol.proposal import RunProposal
 
@@ -140,6 +145,23 @@ def written_approval(request: ApprovalRequest, *, service: SigningKey) -> Signed
         expires_at=NOON + timedelta(days=1),
     )
     return SignedApproval(approval=approval, signed=approval.sign(service))
+
+
+@dataclass
+class BudgetTaker:
+    """Takes every report of a budget."""
+
+    taken: list[BudgetReport] = field(default_factory=list)
+
+    def report_budget(self, report: BudgetReport) -> BudgetReceipt:
+        self.taken.append(report)
+        return BudgetReceipt(partner=report.partner, report=report.digest, received_at=NOON)
+
+
+def taken_reports(policy: Policy, ledger: PrivacyLedger, register: RunRegister) -> BudgetReports:
+    """North's reports of its budget, all of them taken."""
+    reader = BudgetReader(policy=policy, ledger=ledger, register=register, clock=lambda: NOON)
+    return BudgetReports(reader=reader, service=BudgetTaker())
 
 
 @dataclass

@@ -145,6 +145,7 @@ DELETE /v1/nodes/{name}/suspension
 GET /v1/look-ups
 GET /v1/findings
 GET /v1/affected-runs
+GET /v1/budgets
 POST /v1/runs
 GET /v1/runs
 GET /v1/runs/{run}
@@ -156,6 +157,7 @@ POST /v1/runs/{run}/anonymity-findings
 POST /v1/run-approvals
 POST /v1/cohort-manifests
 POST /v1/cohort-reports
+POST /v1/budget-reports
 """
 
 

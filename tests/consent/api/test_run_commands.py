@@ -22,6 +22,7 @@ from sqlmodel import col, func, select
 from typer.testing import CliRunner
 
 from hanse_consent.access.tables import SessionRow
+from hanse_consent.budgets.bodies import BudgetPage
 from hanse_consent.commands import app
 from hanse_consent.configuration import load_configuration
 from hanse_consent.errors import ConsentRefusedError, ConsentUnavailableError
@@ -29,6 +30,7 @@ from hanse_consent.opening import location_of
 from hanse_consent.runs.standing import RunOutcome, RunStanding
 from hanse_consent.storage.database import Database
 from hanse_privacy.errors import HanseError
+from hanse_privacy.protocol.budget_report import BudgetReport
 from hanse_privacy.protocol.proposal import RunProposal
 
 _HANSE = str(Path(sys.executable).with_name("hanse"))
@@ -57,11 +59,17 @@ class Terminal:
 
     def run(self, command: str, *arguments: str, typed: str = "", **options: str) -> Done:
         """A command of the ``run`` group, the password on its input before what is typed."""
+        return self._give(["run", command, *arguments], typed=typed, options=options)
+
+    def budget(self, *arguments: str, **options: str) -> Done:
+        return self._give(["budget", *arguments], typed="", options=options)
+
+    def _give(self, command: list[str], *, typed: str, options: dict[str, str]) -> Done:
         given = {"service": self.person.service.url, "controller": self.person.controller, "account": self.person.name}
         given |= options
         password = given.pop("password", self.person.password)
         words = [part for name, value in given.items() for part in (f"--{name.replace('_', '-')}", value)]
-        return self._invoke(["run", command, *arguments, *words, "--password-stdin"], f"{password}\n{typed}")
+        return self._invoke([*command, *words, "--password-stdin"], f"{password}\n{typed}")
 
     def my_password(self, old: str, new: str) -> Done:
         options = ["--service", self.person.service.url, "--account", self.person.name]
@@ -154,6 +162,34 @@ def test_an_officer_reads_approves_and_revokes(
     assert "alster: revoked (Complaint of 14 November. [GDPR 7(3)])" in revoked.said
     assert olga.run("approve", asked.run, "--yes").code == "RUN_STATE"
     assert "olga revoked: Complaint of 14 November. [GDPR 7(3)]" in olga.run("show", asked.run).said
+
+
+def test_an_officer_reads_what_is_left_beside_the_run_and_by_itself(
+    olga: Terminal, anja: Terminal, submit: Callable[..., RunProposal], node: Node
+) -> None:
+    asked = submit()
+    cap = {"name": "lifetime", "epsilon_allowed": 5.0, "epsilon_spent": 1.25, "epsilon_remaining": 0.001, "charges": 1}
+    report = BudgetReport.parse(
+        {
+            "partner": "alster",
+            "said_at": now().isoformat(),
+            # Beyond whatever other tests have said here.
+            "ledger": {"position": 10**6 + secrets.randbelow(10**9), "head": "ab" * 32},
+            "delta": 1e-5,
+            "caps": [cap],
+            "runs": [],
+            "earlier_runs": 0,
+        }
+    )
+    node.client().report_budget(report)
+    for shown in (olga.run("show", asked.run).said, olga.run("approve", asked.run, typed="n\n").said):
+        assert "ε = 1.250 of 5.000 spent on everything, 0.001 left for one run" in shown
+        assert "it does NOT fit" in shown
+    for person in (olga, anja):
+        assert "1.250" in person.budget().said
+        page = BudgetPage.model_validate_json(person.budget("--json").said)
+        assert page.vaults[0].signed.document == report
+    assert olga.budget(controller="elbe").code == "PERMISSION_MISSING"
 
 
 def test_a_refusal_reaches_the_centre_in_the_officers_words(

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from hanse_consent.budgets.bodies import BudgetPage
 from hanse_consent.commands.run_pages import list_page, run_page
 from hanse_consent.runs.bodies import RunDetail, RunSummary
 from hanse_privacy.identity import SigningKey
@@ -14,6 +15,7 @@ from hanse_privacy.protocol.proposal import RunProposal
 from hanse_privacy.protocol.steps import ChurnGradientStep
 
 NOON = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
+SILENT = BudgetPage(controller="north", vaults=())
 KEYS = [SigningKey.generate().public.text for _ in range(3)]
 STEP: dict[str, Any] = {
     "operation": "churn-gradient",
@@ -133,12 +135,12 @@ def test_no_two_terms_look_alike(where: str) -> None:
     page, other = detail(), detail(changed)
     assert page.proposal != other.proposal
     # The digest would tell; here it is about what people read.
-    without = printed(run_page(page)).replace(page.proposal, "")
-    assert without != printed(run_page(other)).replace(other.proposal, "")
+    without = printed(run_page(page, budget=SILENT)).replace(page.proposal, "")
+    assert without != printed(run_page(other, budget=SILENT)).replace(other.proposal, "")
 
 
 def test_the_digest_is_whole_and_last() -> None:
-    assert printed(run_page(detail()), width=80).endswith(f"\n  {detail().proposal}\n")
+    assert printed(run_page(detail(), budget=SILENT), width=80).endswith(f"\n  {detail().proposal}\n")
 
 
 def test_what_stands_where() -> None:
@@ -172,7 +174,7 @@ def test_what_stands_where() -> None:
         outcome=outcome,
         events=[{**at, **event} for event in events],
     )
-    said = " ".join(printed(run_page(page)).split())
+    said = " ".join(printed(run_page(page, budget=SILENT)).split())
     for words in (
         "churn-1 at north",
         "stage flagged",
@@ -225,7 +227,7 @@ UNITS: dict[str, tuple[Any, tuple[str, ...]]] = {
 @pytest.mark.parametrize("name", UNITS)
 def test_officers_read_whom_epsilon_protects_and_what_it_rests_on(name: str) -> None:
     unit, words = UNITS[name]
-    said = " ".join(printed(run_page(detail(copy.deepcopy(TERMS) | {"unit": unit}))).split())
+    said = " ".join(printed(run_page(detail(copy.deepcopy(TERMS) | {"unit": unit}), budget=SILENT)).split())
     for one in words:
         assert one in said
 
@@ -234,11 +236,13 @@ HOSTILE = "[bold red]x[/] [/nothing] :boom: \x1b]0;owned\x07\x1b[2J\x9b31m\u202e
 
 
 def test_vouchers_stand_beside_the_partner_whom_they_are_for() -> None:
-    assert "vouchers" not in printed(run_page(detail()))
+    assert "vouchers" not in printed(run_page(detail(), budget=SILENT))
     north, south = TERMS["roster"]
     vouched = south | {"vouchers": ["hanse-voucher:north:south:AAAA"] * 2}
     page = detail(TERMS | {"roster": [north, vouched]})
-    assert f"south, key {page.document.roster[1].key.fingerprint}, vouchers: 2" in printed(run_page(page))
+    assert f"south, key {page.document.roster[1].key.fingerprint}, vouchers: 2" in printed(
+        run_page(page, budget=SILENT)
+    )
 
 
 def test_texts_of_others_are_shown_and_not_obeyed() -> None:
@@ -257,16 +261,36 @@ def test_texts_of_others_are_shown_and_not_obeyed() -> None:
         events=[{"kind": "cohort-mismatched", "at_us": 0, "why": HOSTILE}],
     )
     summary = RunSummary.model_validate(page.model_dump(include=set(RunSummary.model_fields)))
-    for said in (printed(run_page(page)), printed(list_page([summary]))):
+    for said in (printed(run_page(page, budget=SILENT)), printed(list_page([summary]))):
         assert not set(said) & {"\x1b", "\x07", "\x9b", "\u202e", "\r"}
         assert "[bold red]x[/] [/nothing] :boom:" in said
         assert not [line for line in said.splitlines() if line.strip().startswith("churn-1 at north: approved")]
 
 
+def test_the_budget_stands_beside_the_terms_and_hostile_words_in_it_are_plain() -> None:
+    cap = {"name": f"{HOSTILE} cap"[:60], "epsilon_allowed": 5.0, "epsilon_spent": 1.0, "epsilon_remaining": 4.5}
+    document = {
+        "partner": "north",
+        "said_at": NOON,
+        "ledger": {"position": 17, "head": "ab" * 32},
+        "delta": 1e-5,
+        "caps": [cap | {"charges": 3}],
+        "runs": [],
+        "earlier_runs": 0,
+    }
+    signed = {"document": document, "key": "SHA256:abc", "signature": "AAAA"}
+    vault = {"received_at": NOON, "older_ledger": None, "signed": signed}
+    said = printed(run_page(detail(), budget=BudgetPage.model_validate({"controller": "north", "vaults": [vault]})))
+    assert not set(said) & {"\x1b", "\x07", "\x9b", "\u202e", "\r"}
+    assert "of 5.000 spent on everything, 4.500 left for one run; this run asks for" in said
+    # The digest is the last thing still.
+    assert said.endswith(f"\n  {detail().proposal}\n")
+
+
 @pytest.mark.parametrize("width", [20, 40, 80])
 def test_nothing_is_cut_off_in_a_narrow_terminal(width: int) -> None:
     page = detail(approved_by=["a" * 70])
-    said = "".join(printed(run_page(page), width=width).split())
+    said = "".join(printed(run_page(page, budget=SILENT), width=width).split())
     assert "a" * 70 in said
     assert page.proposal in said
     assert KEYS[0].partition(":")[2] not in said

@@ -7,6 +7,7 @@ from sqlalchemy import Boolean, Integer, LargeBinary, Table, text
 from sqlmodel import Session, SQLModel
 
 import hanse_consent.access.tables
+import hanse_consent.budgets.tables
 import hanse_consent.cohorts.tables
 import hanse_consent.runs.tables  # noqa: F401 - their import is what declares the tables
 from hanse_consent.errors import StoreUnavailableError
@@ -40,6 +41,7 @@ WORKING = {
     "fact",
     "numbered_name",
     "store_secret",
+    "vault_budget",
 }
 """What a store works with; it changes, or is no evidence."""
 

@@ -14,6 +14,7 @@ from sqlalchemy import create_engine, text
 from sqlmodel import SQLModel
 
 import hanse_consent.access.tables
+import hanse_consent.budgets.tables
 import hanse_consent.cohorts.tables
 import hanse_consent.runs.tables  # noqa: F401 - their import is what declares the tables
 from hanse_consent.errors import StoreUnavailableError
@@ -98,6 +99,33 @@ def test_migrated_down_and_up_with_data(location, open_store, registry, emptied)
             with psycopg.connect(f"{SERVER}/postgres", autocommit=True) as admin:
                 admin.execute(f"DROP DATABASE {location.url.database} WITH (FORCE)")
                 admin.execute(f"DROP ROLE {location.url.database}")
+
+
+def test_a_store_from_before_budgets_goes_on_with_all_that_is_in_it(location, open_store, registry, emptied):
+    database = emptied()
+    place = database.location
+    owner = place if place.is_file else DatabaseLocation.parse(place.url.render_as_string(hide_password=False))
+    store = open_store(database)
+    store.register(registry)
+    assert store.record("alster", [say(), say(customer=2)]).position == 2
+    database.close()
+    migrate(owner, to="0001")
+    engine = create_engine(place.url)
+    with engine.connect() as connection:
+        left = compare_metadata(MigrationContext.configure(connection), SQLModel.metadata)
+        assert [(kind, table.name) for kind, table in left] == [("add_table", "vault_budget")]
+    engine.dispose()
+    if not place.is_file:
+        with pytest.raises(SchemaVersionError, match="hanse consent migrate"):
+            Database(place)
+        migrate(owner)
+    # A file is brought up to date by opening it.
+    again = Database(place)
+    assert open_store(again).record("alster", [say(customer=3)]).position == 3
+    with again.reading(controller="alster") as session:
+        assert session.connection().execute(text("SELECT count(*) FROM consent_act")).scalar() == 3
+        assert session.connection().execute(text("SELECT count(*) FROM vault_budget")).scalar() == 0
+    again.close()
 
 
 def test_a_newer_store_is_refused(location, emptied):

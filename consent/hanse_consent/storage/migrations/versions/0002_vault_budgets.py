@@ -1,0 +1,33 @@
+"""What vaults say of their budgets."""
+
+import sqlalchemy as sa
+from alembic import op
+
+from hanse_consent.storage.migrations.protection import separate_controllers
+
+revision = "0002"
+down_revision = "0001"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Make the table."""
+    op.create_table(
+        "vault_budget",
+        sa.Column("controller", sa.String(length=40), nullable=False),
+        sa.Column("node_key", sa.String(length=64), nullable=False),
+        sa.Column("position", sa.BigInteger(), nullable=False),
+        sa.Column("head", sa.String(length=64), nullable=False),
+        sa.Column("signed", sa.LargeBinary(), nullable=False),
+        sa.Column("received_us", sa.BigInteger(), nullable=False),
+        sa.Column("older_position", sa.BigInteger(), nullable=True),
+        sa.Column("older_us", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("controller", "node_key"),
+    )
+    separate_controllers("vault_budget", numbered=False)
+
+
+def downgrade() -> None:
+    """Drop it: vaults report again."""
+    op.drop_table("vault_budget")

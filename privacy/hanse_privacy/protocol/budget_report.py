@@ -1,0 +1,105 @@
+"""A vault's word on its budget: every cap, every run, and the ledger entry up to which this is said.
+
+The vault signs it for its own controller's consent service, whose officers read it before they approve a run. The
+service keeps the last one, and refuses one from an older ledger.
+"""
+
+from datetime import date, datetime
+from typing import Annotated, ClassVar, Self
+
+from pydantic import Field, StringConstraints, model_validator
+
+from hanse_privacy.protocol.documents import Document
+from hanse_privacy.protocol.steps import Part
+from hanse_privacy.protocol.vocabulary import PartyName, RunId
+
+MOST_RUNS_REPORTED = 2_000
+"""The newest runs are listed; how many came before is said."""
+MOST_CAPS_REPORTED = 200
+
+_Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+_Epsilon = Annotated[float, Field(ge=0)]
+
+
+class LedgerPlace(Part):
+    """The last entry of a ledger."""
+
+    position: int = Field(ge=0, lt=2**63)
+    """0 for an empty ledger."""
+    head: _Digest
+    """The entry's digest, and through it that of all before."""
+
+
+class ReportedCap(Part):
+    """How a cap stands."""
+
+    name: str = Field(min_length=1, max_length=60)
+    purpose: str | None = None
+    operation: str | None = None
+    data_category: str | None = None
+    period_days: int | None = Field(default=None, ge=1)
+    renewed_on: date | None = None
+    """First day of the next period; none for a cap that is never renewed."""
+    epsilon_allowed: _Epsilon
+    epsilon_spent: _Epsilon
+    epsilon_remaining: _Epsilon
+    """What one more run may cost. Not the difference of the two: losses compose."""
+    charges: int = Field(ge=0)
+
+    def scope(self) -> str:
+        """What it is over, in words."""
+        return ", ".join(part for part in (self.purpose, self.operation, self.data_category) if part) or "everything"
+
+
+class ReportedRun(Part):
+    """What a run asked for and has cost."""
+
+    run: RunId
+    state: str = Field(max_length=32)
+    """Where it stands at this vault."""
+    epsilon_requested: _Epsilon
+    """The most that it was proposed with, at ``delta_requested``."""
+    delta_requested: float = Field(gt=0, lt=1)
+    epsilon_spent: _Epsilon
+    """What its attempts have cost, at the report's δ."""
+    attempts: int = Field(ge=0)
+    """How many were paid."""
+
+
+class BudgetReport(Document):
+    """All of it, at one moment."""
+
+    kind: ClassVar[str] = "budget-report/1"
+
+    partner: PartyName
+    said_at: datetime
+    ledger: LedgerPlace
+    delta: float = Field(gt=0, lt=1)
+    """At which every ε here is stated, except what runs requested."""
+    caps: tuple[ReportedCap, ...] = Field(min_length=1, max_length=MOST_CAPS_REPORTED)
+    """The one over everything first."""
+    runs: tuple[ReportedRun, ...] = Field(max_length=MOST_RUNS_REPORTED)
+    """In the order in which they were proposed."""
+    earlier_runs: int = Field(ge=0)
+    """So many more were proposed before those listed; the caps count them, too."""
+
+    @model_validator(mode="after")
+    def _names_its_time_zone(self) -> Self:
+        if self.said_at.tzinfo is None:
+            raise ValueError("said_at must name its time zone")
+        return self
+
+    @property
+    def lifetime(self) -> ReportedCap:
+        """The cap over everything."""
+        return self.caps[0]
+
+
+class BudgetReceipt(Document):
+    """The consent service's answer: this report is the newest that it has of this vault."""
+
+    kind: ClassVar[str] = "budget-receipt/1"
+
+    partner: PartyName
+    report: _Digest
+    received_at: datetime
