@@ -40,8 +40,8 @@ def budget_beside(page: BudgetPage, terms: RunProposal) -> Iterator[tuple[str, s
             yield "reported", line
         report = vault.signed.document
         for cap in report.caps:
-            spent = f"ε = {cap.epsilon_spent:.3f} of {cap.epsilon_allowed:.3f} spent on {cap.scope()}"
-            yield cap.name, f"{spent}, {cap.epsilon_remaining:.3f} left for one run; {_takes(cap, report, terms)}"
+            spent = f"{cap.name}: ε = {cap.epsilon_spent:.3f} of {cap.epsilon_allowed:.3f} spent on {cap.scope()}"
+            yield "cap", f"{spent}, {cap.epsilon_remaining:.3f} left for one run; {_takes(cap, report, terms)}"
 
 
 def _said(vault: VaultBudgetBody) -> Iterator[str]:

@@ -212,11 +212,11 @@ def _heading(words: str) -> Text:
 
 def _lines(pairs: Iterable[tuple[str, str]]) -> Padding:
     grid = Table.grid(padding=(0, 2))
-    grid.add_column(style="dim", overflow="fold", max_width=24)
+    grid.add_column(style="dim", no_wrap=True)
     grid.add_column(overflow="fold")
     named = ""
     for name, value in pairs:
-        grid.add_row(_text(name if name != named else ""), _text(value))
+        grid.add_row(name if name != named else "", _text(value))
         named = name
     return Padding(grid, (0, 0, 0, 2), expand=False)
 

@@ -78,7 +78,12 @@ def page(*caps: dict[str, Any], older: bool = False, **changes: Any) -> BudgetPa
 
 
 def beside(found: BudgetPage) -> dict[str, str]:
-    return dict(budget_beside(found, TERMS))
+    """What is said of each cap, by its name, and of the report."""
+    said = {}
+    for name, words in budget_beside(found, TERMS):
+        cap, _, of_cap = words.partition(": ")
+        said |= {cap: of_cap} if name == "cap" else {name: words}
+    return said
 
 
 def printed(found: BudgetPage, *, width: int = 200) -> str:
