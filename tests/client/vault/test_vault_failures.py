@@ -27,6 +27,7 @@ from hanse_privacy.ledger import PrivacyLedger
 from hanse_privacy.ledger_entries import LedgerUnusableError
 from hanse_privacy.merkle import leaf_hash, leaf_hashes, root_of
 from hanse_privacy.protocol.approval import ApprovalRequest, RunApproval
+from hanse_privacy.protocol.budget_report import BudgetReceipt, BudgetReport
 from hanse_privacy.protocol.cohort import CohortAnswer, encode_answer
 from hanse_privacy.protocol.frames import send_frame
 from hanse_privacy.protocol.letters import MaskedResult, Outcome, decode
@@ -86,7 +87,8 @@ class Impostor:
     """Answers HTTP on the consent service's port with whatever a test puts in."""
 
     approving: SigningKey
-    """Signs approvals: this is about manifests, and runs are to be admitted."""
+    """Signs approvals and takes budgets: this is about manifests, and runs are to be admitted."""
+    receipt: Callable[[BudgetReceipt, SigningKey], bytes] = lambda receipt, key: receipt.sign(key)
     answer: Callable[[dict[str, Any]], bytes] = lambda question: b""
     asked: list[dict[str, Any]] = field(default_factory=list)
     pause_s: float = 0.0
@@ -104,6 +106,9 @@ class Impostor:
                     question = _question(connection)
                     if set(question) == set(ApprovalRequest.model_fields):
                         connection.sendall(http(approval(question).sign(self.approving)))
+                        continue
+                    if set(question.get("document", ())) == set(BudgetReport.model_fields):
+                        connection.sendall(http(self.receipt(receipt(question["document"]), self.approving)))
                         continue
                     self.asked.append(question)
                     self._send(connection, self.answer(question))
@@ -149,6 +154,11 @@ def approval(question: dict[str, Any]) -> RunApproval:
         "expires_at": (now + timedelta(days=1)).isoformat(),
     }
     return RunApproval.parse(question | fields)
+
+
+def receipt(document: dict[str, Any]) -> BudgetReceipt:
+    report = BudgetReport.parse(document)
+    return BudgetReceipt(partner=report.partner, report=report.digest, received_at=datetime.now(tz=UTC))
 
 
 def manifest(question: dict[str, Any], customers: tuple[str, ...], *, key: SigningKey, **changes: Any) -> bytes:
@@ -301,6 +311,26 @@ class TestConsentService:
             manifest(question, trial.north.pseudonyms, key=trial.consent_key, **changes)
         )
         self.require_no_round(trial, churn, "CONSENT_ANSWER_INVALID")
+
+    @pytest.mark.parametrize(
+        "say",
+        [
+            lambda receipt, key: b"",
+            lambda receipt, key: receipt.sign(SigningKey.generate()),
+            lambda receipt, key: receipt.model_copy(update={"report": "00" * 32}).sign(key),
+            lambda receipt, key: receipt.model_copy(update={"partner": "south"}).sign(key),
+            lambda receipt, key: receipt.sign(key).replace(b'"received_at":"2', b'"received_at":"3'),
+        ],
+        ids=["empty", "another key", "another report", "another partner", "changed"],
+    )
+    def test_a_receipt_that_is_not_for_this_budget(self, trial, impostor, say: Callable[..., bytes]) -> None:
+        trial.admitted(approved=False)  # a run more: the budget has to be reported anew
+        impostor.receipt = say
+        try:
+            answer = trial.admit(trial.proposal(), approved=False)
+        finally:
+            impostor.receipt = lambda receipt, key: receipt.sign(key)
+        trial.require_refused(answer, "CONSENT_ANSWER_INVALID")
 
     def test_a_recorded_manifest_does_not_serve_twice(self, trial, impostor) -> None:
         recorded: list[bytes] = []
