@@ -109,6 +109,9 @@ class ConsentClient:
             ConsentUnavailableError: If the service did not answer in time.
             ConsentAnswerInvalidError: If the answer is no receipt for this report, signed by the pinned key.
             ConsentRefusedError: If the service refused; LEDGER_OLDER says that it was told of a newer ledger before.
+
+        Returns:
+            The receipt. If it wants another entry shown, the report was not taken.
         """
         body = self._send("POST", "/v1/budget-reports", report.sign(self._key))
         try:

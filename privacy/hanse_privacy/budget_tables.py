@@ -13,7 +13,7 @@ def budget_tables(report: BudgetReport) -> tuple[Table, Table]:
     for cap in report.caps:
         caps.add_row(
             _words(cap.name),
-            _words(cap.scope()),
+            _words(str(cap.scope)),
             f"{cap.epsilon_spent:.3f}",
             f"{cap.epsilon_allowed:.3f}",
             f"{cap.epsilon_remaining:.3f}",
@@ -27,7 +27,7 @@ def budget_tables(report: BudgetReport) -> tuple[Table, Table]:
         runs.add_row(
             _words(run.run),
             _words(run.state),
-            f"{run.epsilon_requested:.3f}",
+            f"{run.epsilon_requested:.3f}" if run.epsilon_requested is not None else "unknown",
             f"{run.epsilon_spent:.3f}",
             str(run.attempts),
         )

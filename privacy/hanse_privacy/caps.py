@@ -45,6 +45,41 @@ class Charge:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Scope:
+    """Which charges a cap is over, apart from when they were made; what is none makes no difference.
+
+    Args:
+        purpose: Of this purpose only.
+        operation: Of this operation only.
+        data_category: Of what read this kind of data only (a W3C DPV term), by itself or with others.
+    """
+
+    purpose: str | None
+    operation: str | None
+    data_category: str | None
+
+    def holds(self, charge: Charge) -> bool:
+        """Whether a charge is in it.
+
+        Edge case: a charge of which nobody wrote down what it read counts as having read everything.
+        """
+        return (
+            self.purpose in (None, charge.purpose)
+            and self.operation in (None, charge.operation)
+            and (
+                self.data_category is None or not charge.data_categories or self.data_category in charge.data_categories
+            )
+        )
+
+    def __str__(self) -> str:
+        parts = (self.purpose, self.operation, self.data_category)
+        return ", ".join(part for part in parts if part is not None) or "everything"
+
+
+_EVERYTHING = Scope(purpose=None, operation=None, data_category=None)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Cap:
     """The most that some charges may cost together.
 
@@ -53,7 +88,7 @@ class Cap:
         budget: The most.
         purpose: Of this purpose only; none for all.
         operation: Of this operation only; none for all.
-        data_category: Of what read this kind of data only (a W3C DPV term), by itself or with others; none for all.
+        data_category: Of what read this kind of data only; none for all.
         period_days: Renewed after so many days; none for never.
         first_day: Periods are counted from here.
     """
@@ -70,26 +105,20 @@ class Cap:
         if self.period_days is not None:
             require_at_least(1, period_days=self.period_days)
         require(
-            self.name != LIFETIME
-            or (self.purpose, self.operation, self.data_category, self.period_days) == (None, None, None, None),
+            self.name != LIFETIME or (self.scope, self.period_days) == (_EVERYTHING, None),
             name="name",
             value=self.name,
             bound=f"another one than {LIFETIME!r} for a cap that does not count everything",
         )
 
     def counts(self, charge: Charge, *, at: datetime, now: datetime) -> bool:
-        """Whether a charge of some moment counts against the cap now.
+        """Whether a charge of some moment counts against the cap now."""
+        return self.scope.holds(charge) and self._period(at) == self._period(now)
 
-        Edge case: a charge of which nobody wrote down what it read counts as having read everything.
-        """
-        return (
-            self.purpose in (None, charge.purpose)
-            and self.operation in (None, charge.operation)
-            and (
-                self.data_category is None or not charge.data_categories or self.data_category in charge.data_categories
-            )
-            and self._period(at) == self._period(now)
-        )
+    @property
+    def scope(self) -> Scope:
+        """What it is over."""
+        return Scope(purpose=self.purpose, operation=self.operation, data_category=self.data_category)
 
     def ends(self, now: datetime) -> date | None:
         """The first day of the next period; none if the cap is never renewed."""

@@ -6,7 +6,7 @@ holds the digest of the one before, so that whoever knows a later head knows whe
 """
 
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -76,7 +76,7 @@ class BudgetStatement:
 
     Args:
         caps: How each cap stands; the lifetime cap first.
-        runs: What each run has cost, in the order in which they began.
+        runs: What each run, of all or of those asked for, has cost, in the order in which they began.
         end: The last entry of which this is said.
     """
 
@@ -146,13 +146,24 @@ class PrivacyLedger:
             row = connection.execute("SELECT position, head FROM charge ORDER BY position DESC LIMIT 1").fetchone()
         return LedgerEnd(position=row[0], head=row[1]) if row is not None else LedgerEnd(position=0, head=NO_ENTRIES)
 
-    def statement(self) -> BudgetStatement:
-        """Compose all entries."""
+    def runs(self) -> tuple[str, ...]:
+        """The runs that were ever charged for, in the order in which they began."""
+        with self._connected() as connection:
+            rows = connection.execute("SELECT run FROM charge GROUP BY run ORDER BY min(position)").fetchall()
+        return tuple(row[0] for row in rows)
+
+    def statement(self, *, of_runs: Collection[str] | None = None) -> BudgetStatement:
+        """Compose all entries.
+
+        Args:
+            of_runs: Whose own costs are composed; those of all runs if none are named. The caps count all.
+        """
         entries, now = self.entries(), self._clock()
         delta = self._caps[0].budget.delta
         by_run: dict[str, list[ReleaseEvent]] = {}
         for entry in entries:
-            by_run.setdefault(entry.charge.run, []).append(entry.charge.event)
+            if of_runs is None or entry.charge.run in of_runs:
+                by_run.setdefault(entry.charge.run, []).append(entry.charge.event)
         return BudgetStatement(
             caps=tuple(state(cap, _counted(cap, entries, now)) for cap in self._caps),
             runs=tuple(

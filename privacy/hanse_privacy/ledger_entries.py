@@ -84,11 +84,19 @@ class LedgerEntry:
 
 
 def add_missing_columns(connection: sqlite3.Connection, *, table: str) -> None:
-    """Give a table of charges from before there was a column that column, with nothing in it."""
+    """Give a table of charges from before there was a column that column, with nothing in it.
+
+    Args:
+        connection: In no transaction.
+        table: Its name.
+    """
+    # Looked at and mended in one transaction: a vault and its owner's command may open the file at once.
+    connection.execute("BEGIN IMMEDIATE")
     there = {row[1] for row in connection.execute(f"PRAGMA table_info({table})")}
     for column in CHARGE_COLUMNS:
         if column.split()[0] not in there:
             connection.execute(f"ALTER TABLE {table} ADD COLUMN {column}")
+    connection.execute("COMMIT")
 
 
 def row_of(charge: Charge) -> tuple[str | int, ...]:

@@ -1,7 +1,9 @@
 """What a node's owner reads of the budget: every cap, every run, in a table and as JSON."""
 
 import json
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -74,7 +76,7 @@ def test_every_cap_and_every_run_is_in_it(home: NodeHome) -> None:
     assert [run["epsilon_requested"] for run in found["runs"]] == [paid.epsilon, waiting.epsilon]
     assert (found["ledger"]["position"], found["earlier_runs"]) == (1, 0)
     # It is what the vault tells its consent service.
-    assert BudgetReport.model_validate(found).lifetime.epsilon_spent == cost
+    assert BudgetReport.model_validate(found).caps[0].epsilon_spent == cost
 
 
 def test_the_newest_runs_are_listed_and_the_others_counted(home: NodeHome, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -84,6 +86,27 @@ def test_the_newest_runs_are_listed_and_the_others_counted(home: NodeHome, monke
     assert (listed.run, report.earlier_runs) == (proposals(home)[1].run, 1)
     shown = CliRunner().invoke(app, ["budget", "--home", str(home.root)], env={"COLUMNS": "160"})
     assert "1 earlier runs are left out" in shown.output
+
+
+def test_a_run_that_only_the_ledger_knows_is_listed_all_the_same(home: NodeHome) -> None:
+    paid, waiting = proposals(home)
+    with closing(sqlite3.connect(home.runs)) as connection, connection:
+        connection.execute("DELETE FROM run WHERE run = ?", (paid.run,))
+    found = [(run.run, run.state, run.epsilon_requested, run.attempts) for run in budget.read_budget(home).runs]
+    assert found == [(paid.run, "unknown", None, 1), (waiting.run, "waiting", waiting.epsilon, 0)]
+    shown = CliRunner().invoke(app, ["budget", "--home", str(home.root)], env={"COLUMNS": "160"})
+    assert "unknown" in shown.output
+
+
+def test_a_proposal_that_an_earlier_hanse_let_in_is_read_for_what_it_asked(home: NodeHome) -> None:
+    paid, waiting = proposals(home)
+    with closing(sqlite3.connect(home.runs)) as connection, connection:
+        for run, change in ((paid.run, {"units_per_clip": 3}), (waiting.run, {"epsilon": None})):
+            ((signed,),) = connection.execute("SELECT signed_proposal FROM run WHERE run = ?", (run,)).fetchall()
+            outer = json.loads(signed)
+            outer["document"] |= change
+            connection.execute("UPDATE run SET signed_proposal = ? WHERE run = ?", (json.dumps(outer).encode(), run))
+    assert [run.epsilon_requested for run in budget.read_budget(home).runs] == [paid.epsilon, None]
 
 
 def test_people_read_it_in_two_tables(home: NodeHome) -> None:

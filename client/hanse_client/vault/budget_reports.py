@@ -2,12 +2,11 @@
 
 from typing import Protocol
 
-from hanse_client.vault.budget import BudgetReader
-from hanse_consent.errors import ConsentRefusedError
+from hanse_client.vault.budget import BudgetReader, BudgetState
+from hanse_consent.budgets.errors import LedgerOlderError
+from hanse_consent.errors import ConsentAnswerInvalidError, ConsentRefusedError
 from hanse_privacy.ledger_entries import LedgerUnusableError
-from hanse_privacy.protocol.budget_report import BudgetReceipt, BudgetReport
-
-_LEDGER_OLDER = "LEDGER_OLDER"
+from hanse_privacy.protocol.budget_report import BudgetReceipt, BudgetReport, LedgerPlace
 
 
 class BudgetService(Protocol):
@@ -20,6 +19,10 @@ class BudgetService(Protocol):
 class BudgetReports:
     """Reports whenever anything of the budget has changed.
 
+    Guarantee: where :meth:`report` returns, the service was told of this very ledger up to its end, and of no entry
+    that this ledger has not. Once the service has said that it was, nothing is reported any more until the vault is
+    started again: an older ledger must not grow until it passes for the newest.
+
     Args:
         reader: Reads it.
         service: The partner's consent service.
@@ -28,26 +31,53 @@ class BudgetReports:
     def __init__(self, *, reader: BudgetReader, service: BudgetService) -> None:
         self._reader = reader
         self._service = service
-        self._said: BudgetReport | None = None
+        self._said: BudgetState | None = None
+        self._known: LedgerPlace | None = None
+        """The entry that the service was told of last; none if this process does not know."""
+        self._is_older = False
 
     def report(self) -> None:
-        """Say how the budget stands, unless it was said already. After any error nothing may be released.
+        """Say how the budget stands, unless it was said already. After any error nothing may be paid or released.
 
         Raises:
-            LedgerUnusableError: If the service was told of a newer ledger before.
+            LedgerUnusableError: If the service was told of a newer ledger, or of another one, before.
             HanseError: If there is no receipt, or the budget cannot be read.
         """
-        report = self._reader.read()
-        if self._said is not None and report == self._said.model_copy(update={"said_at": report.said_at}):
+        if self._is_older:
+            raise _older()
+        state = self._reader.state()
+        if state == self._said:
             return
+        is_same = self._known is None or self._reader.place(self._known.position) == self._known
+        report = self._reader.read(before=self._known if is_same else None)
+        wanted = self._send(report)
+        if wanted is not None:
+            report = self._reader.read(before=self._reader.place(wanted))
+            wanted = self._send(report)
+        if wanted is not None:
+            raise ConsentAnswerInvalidError(
+                "The consent service did not take the report of the budget.",
+                "Two vaults may report at once; end one, and look after the network.",
+            )
+        if not is_same:
+            # Known here already; it was sent all the same, so that the officers see it.
+            self._is_older = True
+            raise _older()
+        self._said, self._known = state, report.ledger
+
+    def _send(self, report: BudgetReport) -> int | None:
+        """Send a report; return the position that is wanted, or none if it was taken."""
         try:
-            self._service.report_budget(report)
+            return self._service.report_budget(report).wanted_position
         except ConsentRefusedError as error:
-            if error.refusal_code != _LEDGER_OLDER:
+            if error.refusal_code != LedgerOlderError.code:
                 raise
-            raise LedgerUnusableError(
-                f"The ledger of {report.partner}, at entry {report.ledger.position}, is an older one than the consent"
-                " service was told of, or another one.",
-                "Restore the newest one; until then this vault releases nothing.",
-            ) from error
-        self._said = report
+            self._is_older = True
+            raise _older() from error
+
+
+def _older() -> LedgerUnusableError:
+    return LedgerUnusableError(
+        "The consent service was told of a newer ledger of this vault, or of another one.",
+        "Restore the newest one and start the vault again; until then it releases nothing.",
+    )

@@ -14,6 +14,8 @@ from hanse_privacy.caps import LIFETIME, Cap
 from hanse_privacy.errors import HanseError, InvalidValueError
 from hanse_privacy.identity import PublicKey
 from hanse_privacy.papers import Sha256
+from hanse_privacy.protocol.budget_report import MOST_CAPS_REPORTED, SMALLEST_DELTA
+from hanse_privacy.protocol.proposal import READS
 from hanse_privacy.protocol.vocabulary import PartyName, PurposeName, Tier
 from hanse_privacy.roster_size import SeveralPartners
 from hanse_privacy.settings_files import read_settings
@@ -128,8 +130,8 @@ class LimitSection(_Section):
     """The most that one run may cost."""
     total_epsilon: float = Field(gt=0)
     """The most that all runs together may cost, at ``delta``."""
-    delta: float = Field(gt=0, lt=1e-3)
-    sub_caps: tuple[SubCapSection, ...] = ()
+    delta: float = Field(ge=SMALLEST_DELTA, lt=1e-3)
+    sub_caps: tuple[SubCapSection, ...] = Field(default=(), max_length=MOST_CAPS_REPORTED - 1)
     """Narrower caps; ``total_epsilon`` is over everything and never renewed."""
     ask_a_person: bool = True
     """Whether each run waits for ``hanse node approve``."""
@@ -145,18 +147,18 @@ class LimitSection(_Section):
 
     @model_validator(mode="after")
     def _sub_caps_count_something(self) -> Self:
-        purposes = {purpose for limit in self.operations.values() for purpose in limit.purposes}
         for cap in self.sub_caps:
-            for field, value, known in (
-                ("purpose", cap.purpose, purposes),
-                ("operation", cap.operation, set(self.operations)),
-                ("data_category", cap.data_category, set(self.data_categories)),
-            ):
-                if value is not None and value not in known:
-                    raise ValueError(
-                        f"sub-cap {cap.name!r} has {field} {value!r}, which these limits allow nowhere: it would cap"
-                        " nothing"
-                    )
+            counted = any(
+                cap.operation in (None, operation)
+                and (cap.purpose is None or cap.purpose in limit.purposes)
+                and (cap.data_category is None or cap.data_category in READS.get(operation, ()))
+                for operation, limit in self.operations.items()
+            )
+            if not counted or cap.data_category not in (None, *self.data_categories):
+                raise ValueError(
+                    f"sub-cap {cap.name!r} would cap nothing: these limits allow no operation"
+                    f" of its purpose, operation and data_category"
+                )
         return self
 
 

@@ -59,8 +59,8 @@ class _Computed:
 class Rounds:
     """Answers attempts of admitted runs, in an order that no crash and no centre can turn into a second vector.
 
-    Prepared (keys, order), begun, paid, the payment reported, computed, the cohort reported, masked, kept, sent: begun,
-    paid and kept are durable before the next.
+    Prepared (keys, order, the budget reported), begun, paid, the payment reported, computed, the cohort reported,
+    masked, kept, sent: begun, paid and kept are durable before the next.
 
     Args:
         policy: The partner's floors.
@@ -109,6 +109,8 @@ class Rounds:
 
     def _release(self, proposal: RunProposal, work: Work, prepared: PreparedAttempt) -> bytes:
         attempt = prepared.attempt
+        # First: whoever cannot report pays nothing, and an older ledger does not grow.
+        self.budget.report()
         with self.sums.beginning(prepared):
             cohort = self.cohorts.ask(proposal, work.step, round_number=attempt.round)
             customers = self.data.known(cohort.customers)

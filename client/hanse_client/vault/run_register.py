@@ -124,15 +124,10 @@ class RunRegister:
         rows = self._file.read("SELECT run, digest, signed_proposal, state FROM run ORDER BY rowid")
         return tuple(_registered(row) for row in rows)
 
-    def count(self) -> int:
-        """How many runs were proposed."""
-        ((count,),) = self._file.read("SELECT count(*) FROM run")
-        return int(count)
-
-    def newest(self, limit: int) -> tuple[RunStanding, ...]:
-        """The last runs that came, in the order in which they did."""
-        rows = self._file.read("SELECT run, digest, state FROM run ORDER BY rowid DESC LIMIT ?", limit)
-        return tuple(RunStanding(run=row[0], digest=row[1], state=Admission(row[2])) for row in reversed(rows))
+    def standings(self) -> tuple[RunStanding, ...]:
+        """Where all runs stand, in the order in which they came."""
+        rows = self._file.read("SELECT run, digest, state FROM run ORDER BY rowid")
+        return tuple(RunStanding(run=row[0], digest=row[1], state=Admission(row[2])) for row in rows)
 
     def answered(self) -> tuple[RegisteredRun, ...]:
         """The runs of which a round was answered, in the order in which they came."""
@@ -146,17 +141,6 @@ class RunRegister:
         """One run, or none."""
         rows = self._file.read("SELECT run, digest, signed_proposal, state FROM run WHERE run = ?", run)
         return _registered(rows[0]) if rows else None
-
-    def known(self, run: str) -> RegisteredRun:
-        """One run that was proposed.
-
-        Raises:
-            RunUnknownError: If it was not.
-        """
-        found = self.find(run)
-        if found is None:
-            raise RunUnknownError(f"No run {run} was proposed to this vault.", "See 'hanse node runs'.")
-        return found
 
     def enter(self, entry: RegisteredRun) -> None:
         """Enter a new run; a run that is known keeps its first proposal."""

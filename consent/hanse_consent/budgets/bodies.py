@@ -14,7 +14,7 @@ class _Body(BaseModel):
 
 
 class OlderLedger(_Body):
-    """That a vault came with an older ledger than it had reported; it was refused."""
+    """That a vault came with an older ledger than it had reported, or with another; it was refused."""
 
     position: int = Field(ge=0)
     """Its last entry."""

@@ -12,6 +12,13 @@ class LedgerOlderError(ConsentRefusal):
     status = HTTPStatus.CONFLICT
 
 
+class BudgetReportOutdatedError(ConsentRefusal):
+    """The vault said something newer before: the report was held up on its way, or the vault's clock was set back."""
+
+    code = "BUDGET_REPORT_OUTDATED"
+    status = HTTPStatus.CONFLICT
+
+
 class BudgetReportInvalidError(ConsentRefusal):
     """What was sent is no budget report signed by the vault that sent it."""
 

@@ -15,6 +15,8 @@ class VaultBudget(SQLModel, table=True):
     position: int = Field(sa_column=Column(BigInteger, nullable=False))
     """Of the ledger's last entry."""
     head: str = Field(max_length=64)
+    said_us: int = Field(sa_column=Column(BigInteger, nullable=False))
+    """By the vault's own clock, microseconds since 1970 as all times here."""
     signed: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
     """The signed report."""
     received_us: int = Field(sa_column=Column(BigInteger, nullable=False))

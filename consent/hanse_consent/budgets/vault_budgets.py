@@ -1,12 +1,14 @@
-"""Keeping what each vault says of its budget, and noticing one whose ledger went back."""
+"""Keeping what each vault says of its budget, and noticing one whose ledger is not the one that it spoke of."""
 
 from collections.abc import Callable
 from datetime import datetime
 
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, col, select
 
 from hanse_consent.budgets.bodies import BudgetPage, OlderLedger, SignedReport, VaultBudgetBody
-from hanse_consent.budgets.errors import BudgetReportInvalidError, LedgerOlderError
+from hanse_consent.budgets.errors import BudgetReportInvalidError, BudgetReportOutdatedError, LedgerOlderError
+from hanse_consent.budgets.succession import LastWord, Succession, succession
 from hanse_consent.budgets.tables import VaultBudget
 from hanse_consent.domain.moments import from_microseconds, to_microseconds
 from hanse_consent.storage.database import Database
@@ -14,9 +16,16 @@ from hanse_privacy.errors import InvalidValueError, SignatureInvalidError
 from hanse_privacy.identity import PublicKey, SigningKey
 from hanse_privacy.protocol.budget_report import BudgetReceipt, BudgetReport
 
+_NOTHING_YET = b""
+"""In place of a signed report, in a row that is not committed before there is one."""
+
 
 class VaultBudgets:
     """The last report of every vault.
+
+    Guarantee: each report that is taken is of a ledger that still has the entry with which the one before ended, as
+    far as SHA-256 is collision-resistant. So a vault whose ledger was set back, or replaced, gets no receipt however
+    much it adds to it.
 
     Args:
         database: Where they are kept.
@@ -39,7 +48,7 @@ class VaultBudgets:
         self._now = now
 
     def receive(self, signed: bytes, *, partner: str) -> bytes:
-        """Keep a report in place of the vault's last one, and return a signed :class:`BudgetReceipt`.
+        """Keep a report in place of the vault's last one, or say what it shall show; a signed :class:`BudgetReceipt`.
 
         Args:
             signed: The report, signed by the vault.
@@ -47,33 +56,31 @@ class VaultBudgets:
 
         Raises:
             BudgetReportInvalidError: If it is no report of this partner's budget, signed by its node.
-            LedgerOlderError: If its ledger ends before the one reported last, or is another one; that this happened is
+            BudgetReportOutdatedError: If the vault said something newer before.
+            LedgerOlderError: If its ledger has not the entry with which the last report ended; that this happened is
                 kept, and the last report stays.
             StoreUnavailableError: If the store cannot be read or written.
         """
         report, node_key = self._verified(signed, partner=partner)
         received_us = to_microseconds(self._now())
         with self._database.writing(controller=partner) as session:
-            row = _locked(session, controller=partner, node_key=node_key)
-            last = None if row is None else row.position
-            is_older = row is not None and _contradicts(row, report)
-            if row is None:
-                row = VaultBudget(
-                    controller=partner, node_key=node_key, position=0, head="", signed=b"", received_us=received_us
-                )
-            if is_older:
-                row.older_position, row.older_us = report.ledger.position, received_us
-            else:
+            row = _locked(session, controller=partner, node_key=node_key, received_us=received_us)
+            last = _last_word(row)
+            judged = succession(report, last=last)
+            if judged is Succession.TAKEN:
                 row.position, row.head = report.ledger.position, report.ledger.head
-                row.signed, row.received_us = signed, received_us
+                row.said_us, row.signed, row.received_us = to_microseconds(report.said_at), signed, received_us
+            elif judged in (Succession.OLDER, Succession.ANOTHER):
+                row.older_position, row.older_us = report.ledger.position, received_us
             session.add(row)
-        if is_older:
-            raise LedgerOlderError(
-                f"The ledger was at entry {last} by this vault's own word, and is now at {report.ledger.position} or"
-                " another one.",
-                "Its owner restores the newest ledger; until then the vault takes part in nothing.",
-            )
-        receipt = BudgetReceipt(partner=partner, report=report.digest, received_at=from_microseconds(received_us))
+        if last is not None:
+            _require_no_refusal(judged, report, last)
+        receipt = BudgetReceipt(
+            partner=partner,
+            report=report.digest,
+            received_at=from_microseconds(received_us),
+            wanted_position=last.position if last is not None and judged is Succession.UNPROVED else None,
+        )
         return receipt.sign(self._key)
 
     def page(self, controller: str) -> BudgetPage:
@@ -107,18 +114,49 @@ class VaultBudgets:
         return report, key.fingerprint
 
 
-def _locked(session: Session, *, controller: str, node_key: str) -> VaultBudget | None:
-    query = (
-        select(VaultBudget)
-        .where(VaultBudget.controller == controller, VaultBudget.node_key == node_key)
-        .with_for_update()
-    )
-    return session.exec(query).first()
+def _require_no_refusal(judged: Succession, report: BudgetReport, last: LastWord) -> None:
+    restore = "Its owner restores the newest ledger; until then the vault takes part in nothing."
+    if judged is Succession.OUTDATED:
+        raise BudgetReportOutdatedError(
+            "This vault said something newer of its budget before.",
+            "It was held up on its way: nothing is to be done. Where it goes on, set the vault's clock right (NTP).",
+        )
+    if judged is Succession.OLDER:
+        raise LedgerOlderError(
+            f"The ledger was at entry {last.position} by this vault's own word, and ends at {report.ledger.position}"
+            " now.",
+            restore,
+        )
+    if judged is Succession.ANOTHER:
+        raise LedgerOlderError(
+            f"The ledger has another entry {last.position} than the one of this vault's own word.", restore
+        )
 
 
-def _contradicts(row: VaultBudget, report: BudgetReport) -> bool:
-    ledger = report.ledger
-    return ledger.position < row.position or (ledger.position == row.position and ledger.head != row.head)
+def _locked(session: Session, *, controller: str, node_key: str, received_us: int) -> VaultBudget:
+    """The vault's row, made if there is none, held until the transaction ends."""
+    connection = session.connection()
+    fresh = {
+        "controller": controller,
+        "node_key": node_key,
+        "position": 0,
+        "head": "",
+        "said_us": 0,
+        "signed": _NOTHING_YET,
+        "received_us": received_us,
+    }
+    if connection.dialect.name == "sqlite":
+        connection.execute(sqlite.insert(VaultBudget).values(fresh).on_conflict_do_nothing())
+    else:
+        connection.execute(postgresql.insert(VaultBudget).values(fresh).on_conflict_do_nothing())
+    query = select(VaultBudget).where(VaultBudget.controller == controller, VaultBudget.node_key == node_key)
+    return session.exec(query.with_for_update()).one()
+
+
+def _last_word(row: VaultBudget) -> LastWord | None:
+    if row.signed == _NOTHING_YET:
+        return None
+    return LastWord(position=row.position, head=row.head, said_at=from_microseconds(row.said_us))
 
 
 def _body(row: VaultBudget) -> VaultBudgetBody:

@@ -8,21 +8,23 @@ from rich.table import Table
 from rich.text import Text
 
 from hanse_consent.budgets.bodies import BudgetPage, VaultBudgetBody
+from hanse_consent.domain.moments import in_words
 from hanse_privacy.accounting import epsilon_of
 from hanse_privacy.budget_tables import budget_tables
-from hanse_privacy.caps import Cap
+from hanse_privacy.errors import InvalidValueError
 from hanse_privacy.protocol.budget_report import BudgetReport, ReportedCap
 from hanse_privacy.protocol.proposal import RunProposal
 from hanse_privacy.terminal import plain
-from hanse_privacy.units import PrivacyBudget
 
-NEVER_REPORTED = "no vault has reported its budget yet: it does when it starts, and before it asks for an approval"
+_WHEN = "it does when it starts, and before it asks for an approval"
+_NEARLY = 1e-6
+"""Within so much of what is left, relatively, it is for the vault's own sum to say whether a run fits."""
 
 
 def budget_page(page: BudgetPage) -> Group:
     """All that a controller's vaults last said."""
     if not page.vaults:
-        return Group(Text(plain(f"{page.controller}: {NEVER_REPORTED}.")))
+        return Group(Text(plain(f"{page.controller}: no vault has reported its budget yet: {_WHEN}.")))
     parts: list[Text | Table] = []
     for vault in page.vaults:
         parts.append(Text(plain(f"Vault of {page.controller}, key {vault.signed.key}"), style="bold"))
@@ -31,54 +33,56 @@ def budget_page(page: BudgetPage) -> Group:
     return Group(*parts)
 
 
-def budget_beside(page: BudgetPage, terms: RunProposal) -> Iterator[tuple[str, str]]:
-    """Name and words for each thing that an officer should know of the budget before approving a run."""
-    if not page.vaults:
-        yield "reported", NEVER_REPORTED
-    for vault in page.vaults:
+def budget_beside(page: BudgetPage, terms: RunProposal, *, now: datetime) -> Iterator[tuple[str, str]]:
+    """Name and words for each thing that an officer should know of the budget before approving a run.
+
+    Args:
+        page: What the controller's vaults said.
+        terms: The run's. Only the vault whose key is in its roster is shown; others may be retired ones.
+        now: A cap that was renewed since the report is not held against the run.
+    """
+    keys = {entry.key.fingerprint for entry in terms.roster}
+    taking_part = [vault for vault in page.vaults if vault.signed.key in keys]
+    if not taking_part:
+        yield "reported", f"no vault with a key of this roster has reported its budget yet: {_WHEN}"
+    for vault in taking_part:
         for line in _said(vault):
             yield "reported", line
         report = vault.signed.document
         for cap in report.caps:
-            spent = f"{cap.name}: ε = {cap.epsilon_spent:.3f} of {cap.epsilon_allowed:.3f} spent on {cap.scope()}"
-            yield "cap", f"{spent}, {cap.epsilon_remaining:.3f} left for one run; {_takes(cap, report, terms)}"
+            spent = f"{cap.name}: ε = {cap.epsilon_spent:.3f} of {cap.epsilon_allowed:.3f} spent on {cap.scope}"
+            left = f"{cap.epsilon_remaining:.3f} left for one run"
+            if cap.renewed_on is not None and cap.renewed_on <= now.astimezone(UTC).date():
+                yield "cap", f"{spent} in a period that ended; it was renewed on {cap.renewed_on}"
+            else:
+                yield "cap", f"{spent}, {left}; {_takes(cap, report, terms)}"
 
 
 def _said(vault: VaultBudgetBody) -> Iterator[str]:
     ledger = vault.signed.document.ledger
-    yield f"{_moment(vault.received_at)}, of the ledger up to entry {ledger.position}"
+    yield f"{in_words(vault.received_at)}, of the ledger up to entry {ledger.position}"
     if vault.older_ledger is not None:
         older = vault.older_ledger
         yield (
-            f"WARNING: on {_moment(older.at)} the vault came with another ledger, at entry {older.position}, and was"
-            " refused: ask its owner whether an older copy was restored"
+            f"WARNING: on {in_words(older.at)} the vault came with another ledger, which ended at entry"
+            f" {older.position}, and was refused: ask its owner whether an older copy was restored"
         )
 
 
 def _takes(cap: ReportedCap, report: BudgetReport, terms: RunProposal) -> str:
-    """What a run would take of a cap, at the cap's δ and as far as the cap counts it."""
-    begun = next((run for run in report.runs if run.run == terms.run and run.attempts), None)
-    if begun is not None:
-        return f"this run has cost {begun.epsilon_spent:.3f} so far"
-    counting, now = _counting(cap, report), report.said_at
-    events = [charge.event for charge in terms.charges() if counting.counts(charge, at=now, now=now)]
+    """What a run takes of a cap, at the cap's δ and as far as the cap counts it."""
+    events = [charge.event for charge in terms.charges() if cap.scope.holds(charge)]
     if not events:
         return "this run takes nothing of it"
-    asked = epsilon_of(events, delta=report.delta)
-    fits = "it fits" if asked <= cap.epsilon_remaining else "it does NOT fit, and the vault will refuse it"
-    return f"this run asks for {asked:.3f}: {fits}"
-
-
-def _counting(cap: ReportedCap, report: BudgetReport) -> Cap:
-    """The cap's scope; its period is the report's own."""
-    return Cap(
-        name=f"reported {cap.name}",
-        budget=PrivacyBudget(epsilon=max(cap.epsilon_allowed, 1e-9), delta=report.delta),
-        purpose=cap.purpose,
-        operation=cap.operation,
-        data_category=cap.data_category,
-    )
-
-
-def _moment(moment: datetime) -> str:
-    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+    begun = next((run for run in report.runs if run.run == terms.run and run.attempts), None)
+    if begun is not None:
+        return f"this run has begun, and has cost {begun.epsilon_spent:.3f} in all"
+    try:
+        asked = epsilon_of(events, delta=report.delta)
+    except InvalidValueError:
+        return f"what this run would take cannot be said at δ = {report.delta:g}"
+    if abs(asked - cap.epsilon_remaining) <= _NEARLY * asked:
+        fits = "about as much as is left"
+    else:
+        fits = "it fits" if asked < cap.epsilon_remaining else "it does NOT fit"
+    return f"this run takes {asked:.3f} if no attempt is repeated: {fits}"

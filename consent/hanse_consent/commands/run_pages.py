@@ -12,7 +12,7 @@ from rich.text import Text
 
 from hanse_consent.budgets.bodies import BudgetPage
 from hanse_consent.commands.budget_pages import budget_beside
-from hanse_consent.domain.moments import from_microseconds
+from hanse_consent.domain.moments import from_microseconds, in_words
 from hanse_consent.runs.bodies import RunDetail, RunSummary
 from hanse_consent.runs.events import (
     AnonymityFound,
@@ -58,7 +58,7 @@ def list_page(runs: Iterable[RunSummary]) -> Table:
     return table
 
 
-def run_page(detail: RunDetail, *, budget: BudgetPage) -> Group:
+def run_page(detail: RunDetail, *, budget: BudgetPage, now: datetime) -> Group:
     """Everything about one run at one controller; its terms in full, every number as it is; and what it would take."""
     terms = detail.document
     parts: list[Text | Table | Padding] = [
@@ -68,7 +68,7 @@ def run_page(detail: RunDetail, *, budget: BudgetPage) -> Group:
         _lines(_terms(terms)),
         Padding(_steps(terms.steps), (0, 0, 0, 2), expand=False),
         _heading("Budget"),
-        _lines(budget_beside(budget, terms)),
+        _lines(budget_beside(budget, terms, now=now)),
     ]
     if detail.standing.findings:
         parts += [_heading("What forbids it"), *map(_finding, detail.standing.findings)]
@@ -90,8 +90,8 @@ def _standing(detail: RunDetail) -> Iterator[tuple[str, str]]:
     yield "officers", f"{standing.officers_approved} of {standing.officers_needed} approved"
     yield "approved by", ", ".join(detail.approved_by) or _NOTHING
     yield "risk", "high: two different officers must approve" if detail.high_risk else "not high: one officer approves"
-    yield "submitted", _moment(detail.submitted_at)
-    yield "ends", f"{_moment(detail.expires_at)} by itself"
+    yield "submitted", in_words(detail.submitted_at)
+    yield "ends", f"{in_words(detail.expires_at)} by itself"
     yield "checked under", _versions(detail.registry_version, detail.pack_versions)
     if standing.ending is not None:
         yield "ended", _ending(standing.ending)
@@ -156,7 +156,7 @@ def _finding(finding: Finding) -> Text:
 
 
 def _event(number: int, event: RunEvent) -> Text:
-    return _text(f"  {number}. {_moment(from_microseconds(event.at_us))}  {_what_happened(event)}")
+    return _text(f"  {number}. {in_words(from_microseconds(event.at_us))}  {_what_happened(event)}")
 
 
 def _what_happened(event: RunEvent) -> str:
@@ -175,7 +175,7 @@ def _what_happened(event: RunEvent) -> str:
             said = f"outcome: {_outcome(event.outcome)}"
         case AnonymityFound():
             said = (
-                f"{event.officer} found the model anonymous until {_moment(event.valid_until)}, on {event.found_on},"
+                f"{event.officer} found the model anonymous until {in_words(event.valid_until)}, on {event.found_on},"
                 f" by ε = {event.epsilon}, {event.honest_minimum} honest vaults and the audit {event.audit}"
             )
     return said
@@ -200,10 +200,6 @@ def _outcome(outcome: RunOutcome) -> str:
 
 def _versions(registry_version: int, packs: dict[str, str]) -> str:
     return ", ".join([f"registry {registry_version}", *(f"{name} {version}" for name, version in packs.items())])
-
-
-def _moment(moment: datetime) -> str:
-    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _heading(words: str) -> Text:

@@ -48,7 +48,7 @@ def show_run(
     """Show all of a run: its terms, where it stands, what forbids it, what happened."""
     with signed_in(service, account, from_input=password_stdin) as session:
         detail, budget = session.run(run, controller=controller), session.budgets(controller)
-    show(run_page(detail, budget=budget))
+    show(run_page(detail, budget=budget, now=datetime.now(UTC)))
 
 
 @app.command()
@@ -73,7 +73,7 @@ def approve(
                 f"The service shows terms of run {run} with the digest {shown}, not those named.",
                 "Read the run again; changed terms are a new run.",
             )
-        show(run_page(detail, budget=session.budgets(controller)))
+        show(run_page(detail, budget=session.budgets(controller), now=datetime.now(UTC)))
         if not yes:
             typer.confirm(f"\nApprove exactly these terms for {controller}?", abort=True)
         # Of the terms that were shown, whatever the service calls them.

@@ -23,6 +23,11 @@ def from_microseconds(microseconds: int) -> datetime:
     return _EPOCH + microseconds * _MICROSECOND
 
 
+def in_words(moment: datetime) -> str:
+    """For people, to the second."""
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
 def to_day_number(day: date) -> int:
     """Days since 1970."""
     return (day - _EPOCH_DAY).days

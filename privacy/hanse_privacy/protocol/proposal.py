@@ -5,9 +5,10 @@ bears on privacy can be changed by a later message.
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import date, datetime
-from typing import Annotated, ClassVar, Literal, Self
+from types import MappingProxyType
+from typing import Annotated, ClassVar, Literal, Self, get_args
 
 from pydantic import Field, field_validator, model_validator
 
@@ -41,6 +42,10 @@ Step = Annotated[
     PopularityStep | ChurnGradientStep | ChurnEvaluationStep | CountQuestion | HistogramQuestion | QuantileQuestion,
     Field(discriminator="operation"),
 ]
+READS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {kind.model_fields["operation"].default: kind.reads for kind in get_args(get_args(Step)[0])}
+)
+"""What each operation reads of a customer, in W3C DPV terms."""
 
 
 class RosterEntry(Part):
@@ -129,6 +134,22 @@ class RunProposal(Document):
         if cost > self.epsilon * (1 + 1e-9):
             raise ValueError(f"the steps cost epsilon {cost:.6f}, more than the stated {self.epsilon}")
         return self
+
+    @classmethod
+    def stated_budget(cls, signed: bytes) -> PrivacyBudget | None:
+        """ε and δ of a signed proposal of one's own keeping, whatever else an earlier Hanse let it say.
+
+        Returns:
+            None if it states none.
+
+        Raises:
+            SignatureInvalidError: If it is no signed proposal.
+        """
+        payload, _, _ = cls._opened(signed)
+        try:
+            return PrivacyBudget(epsilon=float(payload["epsilon"]), delta=float(payload["delta"]))
+        except (KeyError, TypeError, ValueError, InvalidValueError):
+            return None
 
     @property
     def budget(self) -> PrivacyBudget:

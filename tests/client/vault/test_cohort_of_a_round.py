@@ -115,7 +115,7 @@ class ToyConsent:
     def report_budget(self, report: BudgetReport) -> BudgetReceipt:
         self.budgets.append(report)
         self.on_budget()
-        return BudgetReceipt(partner=report.partner, report=report.digest, received_at=NOON)
+        return BudgetReceipt(partner=report.partner, report=report.digest, received_at=NOON, wanted_position=None)
 
     def report_cohort(self, report: CohortReport) -> CohortReceipt:
         self.reports.append(report)
@@ -362,18 +362,22 @@ def test_without_a_receipt_nothing_leaves_and_paid_stays_paid(
     assert "other customers" not in answer.explanation
 
 
-def test_the_payment_is_reported_before_rows_are_read(node: Node, terms: RunProposal) -> None:
-    (before,) = node.consent.budgets
-    assert (before.ledger.position, before.runs) == (0, ())
+def test_the_budget_is_reported_before_it_is_spent_and_before_rows_are_read(node: Node, terms: RunProposal) -> None:
+    (first,) = node.consent.budgets
+    assert (first.ledger.position, first.runs) == (0, ())
     seen = []
-    node.consent.on_budget = lambda: seen.append((len(node.data.read), len(node.consent.reports)))
+    node.consent.on_budget = lambda: seen.append(
+        (len(node.ledger.entries()), len(node.data.read), len(node.consent.reports))
+    )
     for number in (1, 2):
         assert node.ask(terms, number).outcome is Outcome.DONE
-    assert seen == [(0, 0), (1, 1)]
+    # The run was entered since; then each payment, once.
+    assert seen == [(0, 0, 0), (1, 0, 0), (2, 1, 1)]
     newest = node.consent.budgets[-1]
     assert (newest.ledger.position, newest.ledger.head) == (2, node.ledger.end().head)
+    assert [one.before.position for one in node.consent.budgets] == [0, 0, 0, 1]
     assert [(run.run, run.state, run.attempts) for run in newest.runs] == [(terms.run, "admitted", 2)]
-    assert newest.lifetime.epsilon_spent == newest.runs[0].epsilon_spent > 0
+    assert newest.caps[0].epsilon_spent == newest.runs[0].epsilon_spent > 0
 
 
 def test_a_budget_that_has_not_changed_is_not_reported_again(node: Node, terms: RunProposal) -> None:
@@ -385,34 +389,44 @@ def test_a_budget_that_has_not_changed_is_not_reported_again(node: Node, terms: 
     assert len(node.consent.budgets) == said
 
 
+def refused_with(code: str, status: int) -> ConsentRefusedError:
+    return ConsentRefusedError("Refused.", "Ask.", status=status, refusal_code=code, refusal_detail="Secret")
+
+
 @pytest.mark.parametrize(
     ("error", "reason"),
     [
         (ConsentUnavailableError("No answer.", "Start it."), "CONSENT_UNAVAILABLE"),
-        (
-            ConsentRefusedError("Refused.", "Ask.", status=403, refusal_code="NODE_SUSPENDED", refusal_detail="Stolen"),
-            "CONSENT_REFUSED",
-        ),
-        (
-            ConsentRefusedError("Refused.", "Ask.", status=409, refusal_code="LEDGER_OLDER", refusal_detail="At 7"),
-            "LEDGER_UNUSABLE",
-        ),
+        (refused_with("NODE_SUSPENDED", 403), "CONSENT_REFUSED"),
+        (refused_with("LEDGER_OLDER", 409), "LEDGER_UNUSABLE"),
     ],
 )
-def test_a_payment_that_the_consent_service_does_not_take_buys_nothing(
-    node: Node, terms: RunProposal, error: Exception, reason: str
+@pytest.mark.parametrize("paid", [False, True], ids=["before the payment", "after it"])
+def test_a_budget_that_the_consent_service_does_not_take_buys_nothing(
+    node: Node, terms: RunProposal, error: ConsentRefusedError, reason: str, paid: bool
 ) -> None:
     def fail() -> None:
-        raise error
+        if len(node.ledger.entries()) == paid:
+            raise error
 
     node.consent.on_budget = fail
     answer = node.ask(terms, 1)
-    node.require_paid_and_silent(terms, answer, reason)
-    assert node.data.read == []
-    # Nor is anything else admitted.
+    assert (answer.outcome, answer.reason, answer.result) == (Outcome.REFUSED, reason, b"")
+    assert "Secret" not in answer.explanation
+    assert len(node.ledger.entries()) == paid
+    assert (node.data.read, node.register.rounds(terms.run)) == ([], ())
+    # However often it is asked: nothing more is paid, and nothing else is admitted.
+    for attempt in (2, 3):
+        assert node.ask(terms, 1, attempt=attempt).reason in (reason, "ROUND_OUT_OF_ORDER")
     assert node.ask(terms_of("churn-2"), 0).reason == reason
+    assert len(node.ledger.entries()) == paid
     node.consent.on_budget = lambda: None
-    assert node.ask(terms, 1, attempt=2).outcome is Outcome.DONE
+    again = node.ask(terms, 1, attempt=1 + paid)
+    if reason == "LEDGER_UNUSABLE":
+        # Until it is started again, whatever the service says meanwhile.
+        assert again.reason == reason
+    else:
+        assert again.outcome is Outcome.DONE
 
 
 def test_somebody_whom_the_manifest_does_not_name_stops_the_round(node: Node, terms: RunProposal) -> None:

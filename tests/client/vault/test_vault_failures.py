@@ -158,7 +158,8 @@ def approval(question: dict[str, Any]) -> RunApproval:
 
 def receipt(document: dict[str, Any]) -> BudgetReceipt:
     report = BudgetReport.parse(document)
-    return BudgetReceipt(partner=report.partner, report=report.digest, received_at=datetime.now(tz=UTC))
+    received_at = datetime.now(tz=UTC)
+    return BudgetReceipt(partner=report.partner, report=report.digest, received_at=received_at, wanted_position=None)
 
 
 def manifest(question: dict[str, Any], customers: tuple[str, ...], *, key: SigningKey, **changes: Any) -> bytes:
@@ -320,8 +321,11 @@ class TestConsentService:
             lambda receipt, key: receipt.model_copy(update={"report": "00" * 32}).sign(key),
             lambda receipt, key: receipt.model_copy(update={"partner": "south"}).sign(key),
             lambda receipt, key: receipt.sign(key).replace(b'"received_at":"2', b'"received_at":"3'),
+            # For ever: no ledger is far enough, or the same place again.
+            lambda receipt, key: receipt.model_copy(update={"wanted_position": 2**40}).sign(key),
+            lambda receipt, key: receipt.model_copy(update={"wanted_position": 0}).sign(key),
         ],
-        ids=["empty", "another key", "another report", "another partner", "changed"],
+        ids=["empty", "another key", "another report", "another partner", "changed", "beyond", "never enough"],
     )
     def test_a_receipt_that_is_not_for_this_budget(self, trial, impostor, say: Callable[..., bytes]) -> None:
         trial.admitted(approved=False)  # a run more: the budget has to be reported anew

@@ -155,7 +155,7 @@ class BudgetTaker:
 
     def report_budget(self, report: BudgetReport) -> BudgetReceipt:
         self.taken.append(report)
-        return BudgetReceipt(partner=report.partner, report=report.digest, received_at=NOON)
+        return BudgetReceipt(partner=report.partner, report=report.digest, received_at=NOON, wanted_position=None)
 
 
 def taken_reports(policy: Policy, ledger: PrivacyLedger, register: RunRegister) -> BudgetReports:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from budget_words import beyond, tell
 from installed_service import RunningService, add_account
 from league_files import CENTRE, PURCHASES
 from run_terms import proposal
@@ -30,7 +31,6 @@ from hanse_consent.opening import location_of
 from hanse_consent.runs.standing import RunOutcome, RunStanding
 from hanse_consent.storage.database import Database
 from hanse_privacy.errors import HanseError
-from hanse_privacy.protocol.budget_report import BudgetReport
 from hanse_privacy.protocol.proposal import RunProposal
 
 _HANSE = str(Path(sys.executable).with_name("hanse"))
@@ -168,27 +168,14 @@ def test_an_officer_reads_what_is_left_beside_the_run_and_by_itself(
     olga: Terminal, anja: Terminal, submit: Callable[..., RunProposal], node: Node
 ) -> None:
     asked = submit()
-    cap = {"name": "lifetime", "epsilon_allowed": 5.0, "epsilon_spent": 1.25, "epsilon_remaining": 0.001, "charges": 1}
-    report = BudgetReport.parse(
-        {
-            "partner": "alster",
-            "said_at": now().isoformat(),
-            # Beyond whatever other tests have said here.
-            "ledger": {"position": 10**6 + secrets.randbelow(10**9), "head": "ab" * 32},
-            "delta": 1e-5,
-            "caps": [cap],
-            "runs": [],
-            "earlier_runs": 0,
-        }
-    )
-    node.client().report_budget(report)
+    said = tell(node, beyond(olga.person), epsilon_spent=1.25, epsilon_remaining=0.001)
     for shown in (olga.run("show", asked.run).said, olga.run("approve", asked.run, typed="n\n").said):
         assert "ε = 1.250 of 5.000 spent on everything, 0.001 left for one run" in shown
         assert "it does NOT fit" in shown
     for person in (olga, anja):
         assert "1.250" in person.budget().said
         page = BudgetPage.model_validate_json(person.budget("--json").said)
-        assert page.vaults[0].signed.document == report
+        assert page.vaults[0].signed.document == said
     assert olga.budget(controller="elbe").code == "PERMISSION_MISSING"
 
 

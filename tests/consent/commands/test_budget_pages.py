@@ -1,6 +1,8 @@
 """Budgets in a terminal: what is left, whether a run fits, that an older ledger came; nothing in them is obeyed."""
 
+from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,19 +11,23 @@ from rich.console import Console
 from hanse_consent.budgets.bodies import BudgetPage
 from hanse_consent.commands.budget_pages import budget_beside, budget_page
 from hanse_privacy.accounting import epsilon_of
+from hanse_privacy.caps import LIFETIME, Cap
 from hanse_privacy.identity import SigningKey
+from hanse_privacy.ledger import BudgetExhaustedError, PrivacyLedger
 from hanse_privacy.protocol.proposal import RunProposal
+from hanse_privacy.units import PrivacyBudget
 
 NOON = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
 PURCHASES = "pd:PurchasesAndSpendingHabit"
 HOSTILE = "[bold red]x[/] \x1b[2K \u202e :boom:"
+KEY = SigningKey.generate().public
 TERMS = RunProposal.parse(
     {
         "run": "churn-1",
         "title": "A model of who may stop coming",
         "data_categories": [PURCHASES],
         "recipients": [{"name": "centre", "country": "DE"}],
-        "roster": [{"partner": "north", "public_key": SigningKey.generate().public.text}],
+        "roster": [{"partner": "north", "public_key": KEY.text}],
         "catalogue": "ab" * 32,
         "week_one": "2024-12-30",
         "minimum_cohort": 40,
@@ -59,11 +65,12 @@ def run(name: str = "spring-1", **changes: Any) -> dict[str, Any]:
     return asked | {"epsilon_spent": 1.25, "attempts": 3} | changes
 
 
-def page(*caps: dict[str, Any], older: bool = False, **changes: Any) -> BudgetPage:
+def page(*caps: dict[str, Any], older: bool = False, key: str = KEY.fingerprint, **changes: Any) -> BudgetPage:
     document: dict[str, Any] = {
         "partner": "north",
         "said_at": NOON.isoformat(),
         "ledger": {"position": 17, "head": "ab" * 32},
+        "before": {"position": 17, "head": "ab" * 32},
         "delta": 1e-5,
         "caps": caps or (cap(),),
         "runs": [run()],
@@ -72,15 +79,15 @@ def page(*caps: dict[str, Any], older: bool = False, **changes: Any) -> BudgetPa
     vault = {
         "received_at": NOON.isoformat(),
         "older_ledger": {"position": 9, "at": NOON.isoformat()} if older else None,
-        "signed": {"document": document | changes, "key": "SHA256:abc", "signature": "AAAA"},
+        "signed": {"document": document | changes, "key": key, "signature": "AAAA"},
     }
     return BudgetPage.model_validate({"controller": "north", "vaults": [vault]})
 
 
-def beside(found: BudgetPage) -> dict[str, str]:
+def beside(found: BudgetPage, *, now: datetime = NOON) -> dict[str, str]:
     """What is said of each cap, by its name, and of the report."""
     said = {}
-    for name, words in budget_beside(found, TERMS):
+    for name, words in budget_beside(found, TERMS, now=now):
         cap, _, of_cap = words.partition(": ")
         said |= {cap: of_cap} if name == "cap" else {name: words}
     return said
@@ -93,14 +100,70 @@ def printed(found: BudgetPage, *, width: int = 200) -> str:
     return captured.get()
 
 
-def test_an_officer_sees_whether_a_run_fits() -> None:
-    asked = epsilon_of(TERMS.events(), delta=1e-5)
-    said = beside(page(cap(), cap("narrow", epsilon_allowed=1.5, epsilon_remaining=asked * 0.99)))
+ASKED = epsilon_of(TERMS.events(), delta=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("remaining", "words"),
+    [
+        (4.5, "it fits"),
+        (ASKED * 1.00001, "it fits"),
+        (ASKED, "about as much as is left"),
+        (ASKED * 0.99999, "it does NOT fit"),
+        (0.0, "it does NOT fit"),
+    ],
+)
+def test_an_officer_sees_whether_a_run_fits(remaining: float, words: str) -> None:
+    said = beside(page(cap(), cap("narrow", epsilon_allowed=1.5, epsilon_remaining=remaining)))
     assert said["lifetime"] == (
-        f"ε = 1.250 of 5.000 spent on everything, 4.500 left for one run; this run asks for {asked:.3f}: it fits"
+        f"ε = 1.250 of 5.000 spent on everything, 4.500 left for one run; this run takes {ASKED:.3f} if no attempt is"
+        " repeated: it fits"
     )
-    assert said["narrow"].endswith(f"this run asks for {asked:.3f}: it does NOT fit, and the vault will refuse it")
+    assert said["narrow"].endswith(f"if no attempt is repeated: {words}")
     assert said["reported"] == "2026-05-04 12:00:00 UTC, of the ledger up to entry 17"
+
+
+def test_what_the_page_says_of_a_fit_is_what_the_ledger_does(tmp_path: Path) -> None:
+    """The same caps in a ledger, with the room that the page speaks of."""
+    PrivacyLedger.create(tmp_path / "ledger.db")
+    for allowed, fits in ((ASKED * 1.001, True), (ASKED * 0.999, False)):
+        budget = PrivacyBudget(epsilon=allowed, delta=1e-5)
+        caps = (Cap(name=LIFETIME, budget=budget), Cap(name="others", budget=budget, purpose="statistics"))
+        ledger = PrivacyLedger(tmp_path / "ledger.db", caps=caps, clock=lambda: NOON)
+        stands = [
+            cap(one.cap.name, purpose=one.cap.purpose, epsilon_remaining=one.remaining_epsilon)
+            for one in ledger.statement().caps
+        ]
+        said = beside(page(*stands, runs=[]))
+        assert said["lifetime"].endswith("it fits" if fits else "it does NOT fit")
+        assert said["others"].endswith("this run takes nothing of it")
+        with nullcontext() if fits else pytest.raises(BudgetExhaustedError):
+            ledger.require_room_for(TERMS.charges())
+
+
+def test_a_cap_that_was_renewed_since_is_not_held_against_a_run() -> None:
+    quarter = cap("quarter", epsilon_remaining=0.0, period_days=91, renewed_on="2026-05-05")
+    assert beside(page(quarter))["quarter"].endswith("it does NOT fit")
+    said = beside(page(quarter), now=NOON + timedelta(days=1))["quarter"]
+    assert said.endswith("spent on everything in a period that ended; it was renewed on 2026-05-05")
+
+
+def test_a_vault_that_is_not_in_the_roster_is_not_spoken_of() -> None:
+    retired = page(key="SHA256:retired")
+    assert set(beside(retired)) == {"reported"}
+    assert "no vault with a key of this roster" in beside(retired)["reported"]
+    both = BudgetPage(controller="north", vaults=(*retired.vaults, *page().vaults))
+    assert beside(both) == beside(page())
+    # By itself, each is shown with its key.
+    for key in ("SHA256:retired", KEY.fingerprint):
+        assert key in printed(both)
+
+
+def test_where_nothing_can_be_said_it_says_so() -> None:
+    steps = [TERMS.payload()["steps"][0] | {"noise_multiplier": 0.25}]
+    loud = RunProposal.parse(TERMS.payload() | {"epsilon": 100.0, "delta": 1e-4, "steps": steps})
+    lines = dict(budget_beside(page(delta=1e-30), loud, now=NOON))
+    assert lines["cap"].endswith("what this run would take cannot be said at δ = 1e-30")
 
 
 @pytest.mark.parametrize(
@@ -121,21 +184,24 @@ def test_a_cap_is_held_against_what_it_counts(scope: dict[str, str], is_touched:
 
 def test_of_a_run_that_has_begun_it_is_said_what_it_has_cost() -> None:
     said = beside(page(runs=[run(), run("churn-1", epsilon_spent=0.375, attempts=1)]))
-    assert said["lifetime"].endswith("this run has cost 0.375 so far")
+    assert said["lifetime"].endswith("this run has begun, and has cost 0.375 in all")
+    others = cap("others", purpose="statistics")
+    said = beside(page(cap(), others, runs=[run("churn-1", epsilon_spent=0.375, attempts=1)]))
+    assert said["others"].endswith("this run takes nothing of it")
     # Proposed and not begun.
     said = beside(page(runs=[run("churn-1", epsilon_spent=0.0, attempts=0)]))
-    assert "this run asks for" in said["lifetime"]
+    assert "this run takes" in said["lifetime"]
 
 
 def test_a_vault_that_never_reported_is_named_as_such() -> None:
     silent = BudgetPage(controller="north", vaults=())
-    assert "no vault has reported" in beside(silent)["reported"]
+    assert "has reported its budget yet" in beside(silent)["reported"]
     assert "no vault has reported" in printed(silent)
 
 
 def test_an_older_ledger_is_a_warning_in_both_places() -> None:
-    words = "came with another ledger, at entry 9, and was refused"
-    lines = [line for name, line in budget_beside(page(older=True), TERMS) if name == "reported"]
+    words = "came with another ledger, which ended at entry 9, and was refused"
+    lines = [line for name, line in budget_beside(page(older=True), TERMS, now=NOON) if name == "reported"]
     assert [words in line for line in lines] == [False, True]
     assert words in " ".join(printed(page(older=True)).split())
     assert "WARNING" not in printed(page())
@@ -153,5 +219,5 @@ def test_words_of_others_are_shown_and_not_obeyed() -> None:
     for said in (printed(hostile), printed(hostile, width=60)):
         assert not set(said) & {"\x1b", "\u202e"}
     assert "[bold red]x[/]" in printed(hostile)
-    lines = [f"{name} {line}" for name, line in budget_beside(hostile, TERMS)]
+    lines = [f"{name} {line}" for name, line in budget_beside(hostile, TERMS, now=NOON)]
     assert [HOSTILE in line for line in lines] == [False, True]  # the page of a run makes them plain

@@ -135,12 +135,12 @@ def test_no_two_terms_look_alike(where: str) -> None:
     page, other = detail(), detail(changed)
     assert page.proposal != other.proposal
     # The digest would tell; here it is about what people read.
-    without = printed(run_page(page, budget=SILENT)).replace(page.proposal, "")
-    assert without != printed(run_page(other, budget=SILENT)).replace(other.proposal, "")
+    without = printed(run_page(page, budget=SILENT, now=NOON)).replace(page.proposal, "")
+    assert without != printed(run_page(other, budget=SILENT, now=NOON)).replace(other.proposal, "")
 
 
 def test_the_digest_is_whole_and_last() -> None:
-    assert printed(run_page(detail(), budget=SILENT), width=80).endswith(f"\n  {detail().proposal}\n")
+    assert printed(run_page(detail(), budget=SILENT, now=NOON), width=80).endswith(f"\n  {detail().proposal}\n")
 
 
 def test_what_stands_where() -> None:
@@ -174,7 +174,7 @@ def test_what_stands_where() -> None:
         outcome=outcome,
         events=[{**at, **event} for event in events],
     )
-    said = " ".join(printed(run_page(page, budget=SILENT)).split())
+    said = " ".join(printed(run_page(page, budget=SILENT, now=NOON)).split())
     for words in (
         "churn-1 at north",
         "stage flagged",
@@ -227,7 +227,7 @@ UNITS: dict[str, tuple[Any, tuple[str, ...]]] = {
 @pytest.mark.parametrize("name", UNITS)
 def test_officers_read_whom_epsilon_protects_and_what_it_rests_on(name: str) -> None:
     unit, words = UNITS[name]
-    said = " ".join(printed(run_page(detail(copy.deepcopy(TERMS) | {"unit": unit}), budget=SILENT)).split())
+    said = " ".join(printed(run_page(detail(copy.deepcopy(TERMS) | {"unit": unit}), budget=SILENT, now=NOON)).split())
     for one in words:
         assert one in said
 
@@ -236,12 +236,12 @@ HOSTILE = "[bold red]x[/] [/nothing] :boom: \x1b]0;owned\x07\x1b[2J\x9b31m\u202e
 
 
 def test_vouchers_stand_beside_the_partner_whom_they_are_for() -> None:
-    assert "vouchers" not in printed(run_page(detail(), budget=SILENT))
+    assert "vouchers" not in printed(run_page(detail(), budget=SILENT, now=NOON))
     north, south = TERMS["roster"]
     vouched = south | {"vouchers": ["hanse-voucher:north:south:AAAA"] * 2}
     page = detail(TERMS | {"roster": [north, vouched]})
     assert f"south, key {page.document.roster[1].key.fingerprint}, vouchers: 2" in printed(
-        run_page(page, budget=SILENT)
+        run_page(page, budget=SILENT, now=NOON)
     )
 
 
@@ -261,7 +261,7 @@ def test_texts_of_others_are_shown_and_not_obeyed() -> None:
         events=[{"kind": "cohort-mismatched", "at_us": 0, "why": HOSTILE}],
     )
     summary = RunSummary.model_validate(page.model_dump(include=set(RunSummary.model_fields)))
-    for said in (printed(run_page(page, budget=SILENT)), printed(list_page([summary]))):
+    for said in (printed(run_page(page, budget=SILENT, now=NOON)), printed(list_page([summary]))):
         assert not set(said) & {"\x1b", "\x07", "\x9b", "\u202e", "\r"}
         assert "[bold red]x[/] [/nothing] :boom:" in said
         assert not [line for line in said.splitlines() if line.strip().startswith("churn-1 at north: approved")]
@@ -273,16 +273,22 @@ def test_the_budget_stands_beside_the_terms_and_hostile_words_in_it_are_plain() 
         "partner": "north",
         "said_at": NOON,
         "ledger": {"position": 17, "head": "ab" * 32},
+        "before": {"position": 17, "head": "ab" * 32},
         "delta": 1e-5,
         "caps": [cap | {"charges": 3}],
         "runs": [],
         "earlier_runs": 0,
     }
-    signed = {"document": document, "key": "SHA256:abc", "signature": "AAAA"}
-    vault = {"received_at": NOON, "older_ledger": None, "signed": signed}
-    said = printed(run_page(detail(), budget=BudgetPage.model_validate({"controller": "north", "vaults": [vault]})))
+    key = detail().document.roster[0].key.fingerprint
+    vault = {
+        "received_at": NOON,
+        "older_ledger": None,
+        "signed": {"document": document, "key": key, "signature": "AAAA"},
+    }
+    budget = BudgetPage.model_validate({"controller": "north", "vaults": [vault]})
+    said = printed(run_page(detail(), budget=budget, now=NOON))
     assert not set(said) & {"\x1b", "\x07", "\x9b", "\u202e", "\r"}
-    assert "of 5.000 spent on everything, 4.500 left for one run; this run asks for" in said
+    assert "of 5.000 spent on everything, 4.500 left for one run; this run takes" in said
     # The digest is the last thing still.
     assert said.endswith(f"\n  {detail().proposal}\n")
 
@@ -290,7 +296,7 @@ def test_the_budget_stands_beside_the_terms_and_hostile_words_in_it_are_plain() 
 @pytest.mark.parametrize("width", [20, 40, 80])
 def test_nothing_is_cut_off_in_a_narrow_terminal(width: int) -> None:
     page = detail(approved_by=["a" * 70])
-    said = "".join(printed(run_page(page, budget=SILENT), width=width).split())
+    said = "".join(printed(run_page(page, budget=SILENT, now=NOON), width=width).split())
     assert "a" * 70 in said
     assert page.proposal in said
     assert KEYS[0].partition(":")[2] not in said

@@ -19,6 +19,7 @@ def upgrade() -> None:
         sa.Column("node_key", sa.String(length=64), nullable=False),
         sa.Column("position", sa.BigInteger(), nullable=False),
         sa.Column("head", sa.String(length=64), nullable=False),
+        sa.Column("said_us", sa.BigInteger(), nullable=False),
         sa.Column("signed", sa.LargeBinary(), nullable=False),
         sa.Column("received_us", sa.BigInteger(), nullable=False),
         sa.Column("older_position", sa.BigInteger(), nullable=True),

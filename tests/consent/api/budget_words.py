@@ -1,0 +1,60 @@
+"""What the vault of alster says of its budget: one ledger, whose entries all have digests of one letter."""
+
+from typing import Any
+
+from speakers import Node, Person, good, now
+
+from hanse_consent.budgets.bodies import BudgetPage, VaultBudgetBody
+from hanse_privacy.protocol.budget_report import BudgetReport
+
+
+def report(
+    position: int, head: str = "a", *, before: int | None = None, partner: str = "alster", **cap: Any
+) -> BudgetReport:
+    """Of a ledger whose entries all have digests of one letter."""
+    lifetime: dict[str, Any] = {
+        "name": "lifetime",
+        "epsilon_allowed": 5.0,
+        "epsilon_spent": 1.0,
+        "epsilon_remaining": 4.0,
+        "charges": position,
+    }
+    run = {
+        "run": "spring-1",
+        "state": "admitted",
+        "epsilon_requested": 2.0,
+        "delta_requested": 1e-5,
+        "epsilon_spent": 1.0,
+        "attempts": position,
+    }
+    return BudgetReport.parse(
+        {
+            "partner": partner,
+            "said_at": now().isoformat(),
+            "ledger": {"position": position, "head": head * 64},
+            "before": {"position": position if before is None else before, "head": head * 64},
+            "delta": 1e-5,
+            "caps": [lifetime | cap],
+            "runs": [run],
+            "earlier_runs": 0,
+        }
+    )
+
+
+def vaults(person: Person, controller: str = "alster") -> tuple[VaultBudgetBody, ...]:
+    return BudgetPage.model_validate(good(person.get(f"/v1/budgets?controller={controller}"))).vaults
+
+
+def tell(node: Node, position: int, head: str = "a", **cap: Any) -> BudgetReport:
+    """Report as a vault does: once more if another entry is wanted."""
+    said = report(position, head, **cap)
+    wanted = node.client().report_budget(said).wanted_position
+    if wanted is not None:
+        said = report(position, head, before=wanted, **cap)
+        assert node.client().report_budget(said).wanted_position is None
+    return said
+
+
+def beyond(person: Person) -> int:
+    """A position that the vault of alster, shared by these tests, has not reached."""
+    return max([vault.signed.document.ledger.position for vault in vaults(person)], default=0) + 10
