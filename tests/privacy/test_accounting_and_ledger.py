@@ -309,6 +309,18 @@ def test_entries_from_before_it_was_written_what_they_read_keep_their_digests(tm
     assert [stands.charges for stands in book.statement().caps] == [2, 2]
 
 
+def test_several_may_open_a_ledger_from_before_at_once(tmp_path: Path) -> None:
+    def opened(number: int) -> int:
+        return len(PrivacyLedger(tmp_path / f"{number % 20}.db", caps=(total(9.0),), clock=lambda: NOON).entries())
+
+    for number in range(20):
+        PrivacyLedger.create(tmp_path / f"{number}.db")
+        with closing(sqlite3.connect(tmp_path / f"{number}.db")) as connection, connection:
+            connection.execute("ALTER TABLE charge DROP COLUMN data_categories")
+    with ThreadPoolExecutor(8) as pool:
+        assert set(pool.map(opened, sorted(list(range(20)) * 6))) == {0}
+
+
 def test_the_cap_holds_and_says_its_numbers(tmp_path: Path) -> None:
     book = ledger(tmp_path, 2.0)
     with pytest.raises(BudgetExhaustedError, match=r"lifetime cap of 2\.000"):
