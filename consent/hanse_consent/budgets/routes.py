@@ -1,7 +1,7 @@
 """Budgets over HTTP: vaults report theirs, people read them."""
 
 from http import HTTPStatus
-from typing import Annotated, Protocol
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, ConfigDict
@@ -9,6 +9,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
+from hanse_consent.access.nodes import NodeAuthenticator
 from hanse_consent.access.people import People
 from hanse_consent.access.roles import Permission
 from hanse_consent.budgets.bodies import BudgetPage, SignedReport
@@ -20,25 +21,6 @@ MAX_REPORT_BYTES = 1024 * 1024
 """Longest report: 2,000 runs with the longest names, and 200 caps, are well below."""
 
 
-class ProvedBody(Protocol):
-    """A body and the party who is proved to have sent it."""
-
-    @property
-    def party(self) -> str:
-        """The party's name."""
-
-    @property
-    def body(self) -> bytes:
-        """What was sent."""
-
-
-class Authenticates(Protocol):
-    """Reads and proves signed requests."""
-
-    async def authenticate(self, request: Request, *, max_bytes: int) -> ProvedBody:
-        """Read a body of at most ``max_bytes`` and prove who sent it, or raise."""
-
-
 class BudgetQuery(BaseModel):
     """Whose budgets."""
 
@@ -47,7 +29,7 @@ class BudgetQuery(BaseModel):
     controller: PartyName
 
 
-def budget_routes(*, authenticator: Authenticates, people: People, budgets: VaultBudgets) -> APIRouter:
+def budget_routes(*, authenticator: NodeAuthenticator, people: People, budgets: VaultBudgets) -> APIRouter:
     """Build ``/v1/budget-reports`` and ``/v1/budgets``.
 
     Args:
