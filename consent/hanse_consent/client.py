@@ -103,15 +103,15 @@ class ConsentClient:
         return receipt
 
     def report_budget(self, report: BudgetReport) -> BudgetReceipt:
-        """Say how the partner's privacy budget stands. Unless this returns, nothing may be released.
+        """Say how the partner's privacy budget stands. Unless it is taken, nothing may be released.
 
         Raises:
             ConsentUnavailableError: If the service did not answer in time.
             ConsentAnswerInvalidError: If the answer is no receipt for this report, signed by the pinned key.
-            ConsentRefusedError: If the service refused; LEDGER_OLDER says that it was told of a newer ledger before.
+            ConsentRefusedError: If the service refused.
 
         Returns:
-            The receipt. If it wants another entry shown, the report was not taken.
+            The receipt; its outcome says whether the report was taken.
         """
         body = self._send("POST", "/v1/budget-reports", report.sign(self._key))
         try:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 from hanse_client.vault.home import NodeHome
 from hanse_client.vault.ledger_file import open_ledger
@@ -18,6 +18,7 @@ from hanse_privacy.protocol.budget_report import (
     ReportedRun,
 )
 from hanse_privacy.protocol.proposal import RunProposal
+from hanse_privacy.protocol.signed_request import TIME_TOLERANCE
 from hanse_privacy.units import PrivacyBudget
 
 _UNKNOWN = "unknown"
@@ -73,11 +74,12 @@ class BudgetReader:
         head = self._ledger.head_at(position)
         return LedgerPlace(position=position, head=head) if head is not None else None
 
-    def read(self, *, before: LedgerPlace | None = None) -> BudgetReport:
+    def read(self, *, before: LedgerPlace | None = None, said_before: datetime | None = None) -> BudgetReport:
         """All of it, now.
 
         Args:
             before: The entry that a service was told of before; the ledger's end if none is named.
+            said_before: When it was told that; this is said later, also where the clock was set back a little.
 
         Raises:
             HanseError: If ledger or register cannot be read, or is beyond what a report may say.
@@ -90,7 +92,7 @@ class BudgetReader:
         return BudgetReport.parse(
             {
                 "partner": self._policy.node.partner,
-                "said_at": now.astimezone(UTC),
+                "said_at": _later_than(said_before, now=now.astimezone(UTC)),
                 "ledger": end,
                 "before": end if before is None else before,
                 "delta": self._policy.limits.delta,
@@ -145,6 +147,13 @@ def read_budget(home: NodeHome) -> BudgetReport:
         clock=lambda: datetime.now(tz=UTC),
     )
     return reader.read()
+
+
+def _later_than(before: datetime | None, *, now: datetime) -> datetime:
+    if before is None or before - now > TIME_TOLERANCE:
+        # Further back no request would be accepted: then the earlier time was the wrong one.
+        return now
+    return max(now, before + timedelta(microseconds=1))
 
 
 def _cap(stands: CapStatement, *, now: datetime) -> ReportedCap:

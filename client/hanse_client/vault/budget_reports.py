@@ -1,12 +1,12 @@
 """Saying to the partner's own consent service how the budget stands: officers read it, and an older ledger is known."""
 
+from datetime import datetime
 from typing import Protocol
 
 from hanse_client.vault.budget import BudgetReader, BudgetState
-from hanse_consent.budgets.errors import LedgerOlderError
-from hanse_consent.errors import ConsentAnswerInvalidError, ConsentRefusedError
+from hanse_consent.errors import ConsentAnswerInvalidError
 from hanse_privacy.ledger_entries import LedgerUnusableError
-from hanse_privacy.protocol.budget_report import BudgetReceipt, BudgetReport, LedgerPlace
+from hanse_privacy.protocol.budget_report import BudgetOutcome, BudgetReceipt, BudgetReport, LedgerPlace
 
 
 class BudgetService(Protocol):
@@ -19,9 +19,10 @@ class BudgetService(Protocol):
 class BudgetReports:
     """Reports whenever anything of the budget has changed.
 
-    Guarantee: where :meth:`report` returns, the service was told of this very ledger up to its end, and of no entry
-    that this ledger has not. Once the service has said that it was, nothing is reported any more until the vault is
-    started again: an older ledger must not grow until it passes for the newest.
+    Guarantee: where :meth:`report` returns, the service has taken this very ledger up to its end, and by then it had
+    taken no entry that this ledger has not. Of copies of one vault that go on side by side, the others find out with
+    their next payment, of which nothing leaves. Once the service has said in a signed receipt that the ledger is an
+    older one, nothing is reported, paid or admitted any more until the vault is started again.
 
     Args:
         reader: Reads it.
@@ -34,6 +35,7 @@ class BudgetReports:
         self._said: BudgetState | None = None
         self._known: LedgerPlace | None = None
         """The entry that the service was told of last; none if this process does not know."""
+        self._said_at: datetime | None = None
         self._is_older = False
 
     def report(self) -> None:
@@ -49,31 +51,24 @@ class BudgetReports:
         if state == self._said:
             return
         is_same = self._known is None or self._reader.place(self._known.position) == self._known
-        report = self._reader.read(before=self._known if is_same else None)
-        wanted = self._send(report)
-        if wanted is not None:
-            report = self._reader.read(before=self._reader.place(wanted))
-            wanted = self._send(report)
-        if wanted is not None:
+        report, receipt = self._send(self._known if is_same else None)
+        if receipt.outcome is BudgetOutcome.SHOW_LAST and receipt.last_position is not None:
+            report, receipt = self._send(self._reader.place(receipt.last_position))
+        if receipt.outcome is BudgetOutcome.SHOW_LAST:
             raise ConsentAnswerInvalidError(
                 "The consent service did not take the report of the budget.",
                 "Two vaults may report at once; end one, and look after the network.",
             )
-        if not is_same:
-            # Known here already; it was sent all the same, so that the officers see it.
+        if receipt.outcome is BudgetOutcome.OLDER_LEDGER or not is_same:
+            # Where it was known here already, it was sent all the same, so that the officers see it.
             self._is_older = True
             raise _older()
         self._said, self._known = state, report.ledger
 
-    def _send(self, report: BudgetReport) -> int | None:
-        """Send a report; return the position that is wanted, or none if it was taken."""
-        try:
-            return self._service.report_budget(report).wanted_position
-        except ConsentRefusedError as error:
-            if error.refusal_code != LedgerOlderError.code:
-                raise
-            self._is_older = True
-            raise _older() from error
+    def _send(self, before: LedgerPlace | None) -> tuple[BudgetReport, BudgetReceipt]:
+        report = self._reader.read(before=before, said_before=self._said_at)
+        self._said_at = report.said_at
+        return report, self._service.report_budget(report)
 
 
 def _older() -> LedgerUnusableError:

@@ -109,7 +109,7 @@ class Rounds:
 
     def _release(self, proposal: RunProposal, work: Work, prepared: PreparedAttempt) -> bytes:
         attempt = prepared.attempt
-        # First: whoever cannot report pays nothing, and an older ledger does not grow.
+        # First: whoever cannot report pays nothing.
         self.budget.report()
         with self.sums.beginning(prepared):
             cohort = self.cohorts.ask(proposal, work.step, round_number=attempt.round)

@@ -5,15 +5,8 @@ from http import HTTPStatus
 from hanse_consent.errors import ConsentRefusal
 
 
-class LedgerOlderError(ConsentRefusal):
-    """The vault's ledger is one from before, or beside, the one that it reported last."""
-
-    code = "LEDGER_OLDER"
-    status = HTTPStatus.CONFLICT
-
-
 class BudgetReportOutdatedError(ConsentRefusal):
-    """The vault said something newer before: the report was held up on its way, or the vault's clock was set back."""
+    """The report was held up on its way: the vault has said more since, or one of the two clocks is wrong."""
 
     code = "BUDGET_REPORT_OUTDATED"
     status = HTTPStatus.CONFLICT

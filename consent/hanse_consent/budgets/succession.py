@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from enum import Enum, auto
 
-from hanse_privacy.protocol.budget_report import BudgetReport
+from hanse_privacy.protocol.budget_report import BudgetOutcome, BudgetReport
+from hanse_privacy.protocol.signed_request import TIME_TOLERANCE
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,27 +22,26 @@ class LastWord:
     said_at: datetime
 
 
-class Succession(Enum):
-    """What becomes of a report."""
+def is_outdated(report: BudgetReport, *, last: LastWord | None, now: datetime) -> bool:
+    """Whether a report was held up on its way: it is not of now, or the vault said something later.
 
-    TAKEN = auto()
-    OUTDATED = auto()
-    """It was said no later than the one that is kept."""
-    OLDER = auto()
-    """The ledger ends before the entry that the last one ended with."""
-    ANOTHER = auto()
-    """The ledger has another entry in its place."""
-    UNPROVED = auto()
-    """The ledger is as long, and the report does not show what it has in that place."""
+    What was held up is of an older ledger, and no fault of anybody. A last word of a time that is still to come, from
+    before both clocks were set right, is no later one.
+
+    Args:
+        report: The report.
+        last: The one that is kept; none if it is the vault's first.
+        now: By the service's clock.
+    """
+    if abs(now - report.said_at) > TIME_TOLERANCE:
+        return True
+    return last is not None and report.said_at <= last.said_at <= now + TIME_TOLERANCE
 
 
-def succession(report: BudgetReport, *, last: LastWord | None) -> Succession:
-    """Judge a verified report; the first one of a vault is taken."""
+def outcome_of(report: BudgetReport, *, last: LastWord | None) -> BudgetOutcome:
+    """What becomes of a verified report of now; the first one of a vault is taken."""
     if last is None:
-        return Succession.TAKEN
-    if report.said_at <= last.said_at:
-        # Before the ledger is looked at: what was held up on its way is of an older ledger, and no fault of anybody.
-        return Succession.OUTDATED
+        return BudgetOutcome.TAKEN
     if report.before.position == last.position:
-        return Succession.TAKEN if report.before.head == last.head else Succession.ANOTHER
-    return Succession.OLDER if report.ledger.position < last.position else Succession.UNPROVED
+        return BudgetOutcome.TAKEN if report.before.head == last.head else BudgetOutcome.OLDER_LEDGER
+    return BudgetOutcome.OLDER_LEDGER if report.ledger.position < last.position else BudgetOutcome.SHOW_LAST

@@ -1,5 +1,6 @@
 """Keeping what each vault says of its budget, and noticing one whose ledger is not the one that it spoke of."""
 
+import json
 from collections.abc import Callable
 from datetime import datetime
 
@@ -7,14 +8,15 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, col, select
 
 from hanse_consent.budgets.bodies import BudgetPage, OlderLedger, SignedReport, VaultBudgetBody
-from hanse_consent.budgets.errors import BudgetReportInvalidError, BudgetReportOutdatedError, LedgerOlderError
-from hanse_consent.budgets.succession import LastWord, Succession, succession
+from hanse_consent.budgets.errors import BudgetReportInvalidError, BudgetReportOutdatedError
+from hanse_consent.budgets.succession import LastWord, is_outdated, outcome_of
 from hanse_consent.budgets.tables import VaultBudget
 from hanse_consent.domain.moments import from_microseconds, to_microseconds
 from hanse_consent.storage.database import Database
+from hanse_privacy.canonical import canonical_bytes
 from hanse_privacy.errors import InvalidValueError, SignatureInvalidError
 from hanse_privacy.identity import PublicKey, SigningKey
-from hanse_privacy.protocol.budget_report import BudgetReceipt, BudgetReport
+from hanse_privacy.protocol.budget_report import BudgetOutcome, BudgetReceipt, BudgetReport
 
 _NOTHING_YET = b""
 """In place of a signed report, in a row that is not committed before there is one."""
@@ -48,7 +50,9 @@ class VaultBudgets:
         self._now = now
 
     def receive(self, signed: bytes, *, partner: str) -> bytes:
-        """Keep a report in place of the vault's last one, or say what it shall show; a signed :class:`BudgetReceipt`.
+        """Keep a report in place of the vault's last one, or say why not: a signed :class:`BudgetReceipt`.
+
+        Where the ledger is an older one or another, this is kept beside the last report, which stays.
 
         Args:
             signed: The report, signed by the vault.
@@ -56,30 +60,34 @@ class VaultBudgets:
 
         Raises:
             BudgetReportInvalidError: If it is no report of this partner's budget, signed by its node.
-            BudgetReportOutdatedError: If the vault said something newer before.
-            LedgerOlderError: If its ledger has not the entry with which the last report ended; that this happened is
-                kept, and the last report stays.
+            BudgetReportOutdatedError: If it is not of now, or the vault said something newer.
             StoreUnavailableError: If the store cannot be read or written.
         """
         report, node_key = self._verified(signed, partner=partner)
-        received_us = to_microseconds(self._now())
+        now = self._now()
+        received_us = to_microseconds(now)
         with self._database.writing(controller=partner) as session:
             row = _locked(session, controller=partner, node_key=node_key, received_us=received_us)
             last = _last_word(row)
-            judged = succession(report, last=last)
-            if judged is Succession.TAKEN:
+            if is_outdated(report, last=last, now=now):
+                # Nothing is written: the row, if it is a new one, goes with the transaction.
+                raise BudgetReportOutdatedError(
+                    "This report of a budget is not of now, or the vault has said something newer.",
+                    "If it was held up on its way, nothing is to be done. If it goes on, set both clocks right (NTP).",
+                )
+            outcome = outcome_of(report, last=last)
+            if outcome is BudgetOutcome.TAKEN:
                 row.position, row.head = report.ledger.position, report.ledger.head
                 row.said_us, row.signed, row.received_us = to_microseconds(report.said_at), signed, received_us
-            elif judged in (Succession.OLDER, Succession.ANOTHER):
+            elif outcome is BudgetOutcome.OLDER_LEDGER:
                 row.older_position, row.older_us = report.ledger.position, received_us
             session.add(row)
-        if last is not None:
-            _require_no_refusal(judged, report, last)
         receipt = BudgetReceipt(
             partner=partner,
             report=report.digest,
             received_at=from_microseconds(received_us),
-            wanted_position=last.position if last is not None and judged is Succession.UNPROVED else None,
+            outcome=outcome,
+            last_position=last.position if last is not None else None,
         )
         return receipt.sign(self._key)
 
@@ -106,6 +114,11 @@ class VaultBudgets:
             report = BudgetReport.verify(signed, key=key)
         except (SignatureInvalidError, InvalidValueError) as error:
             raise BudgetReportInvalidError(error.what, error.mend) from error
+        if not _is_as_signed(signed, report, key):
+            # It is kept and shown as it came, and must be read then by the same rules.
+            raise BudgetReportInvalidError(
+                "The report is not written as a vault of this version writes it.", "Let both run the same Hanse."
+            )
         if report.partner != partner:
             raise BudgetReportInvalidError(
                 "The report is of another partner's budget than the one that signed it.",
@@ -114,23 +127,11 @@ class VaultBudgets:
         return report, key.fingerprint
 
 
-def _require_no_refusal(judged: Succession, report: BudgetReport, last: LastWord) -> None:
-    restore = "Its owner restores the newest ledger; until then the vault takes part in nothing."
-    if judged is Succession.OUTDATED:
-        raise BudgetReportOutdatedError(
-            "This vault said something newer of its budget before.",
-            "It was held up on its way: nothing is to be done. Where it goes on, set the vault's clock right (NTP).",
-        )
-    if judged is Succession.OLDER:
-        raise LedgerOlderError(
-            f"The ledger was at entry {last.position} by this vault's own word, and ends at {report.ledger.position}"
-            " now.",
-            restore,
-        )
-    if judged is Succession.ANOTHER:
-        raise LedgerOlderError(
-            f"The ledger has another entry {last.position} than the one of this vault's own word.", restore
-        )
+def _is_as_signed(signed: bytes, report: BudgetReport, key: PublicKey) -> bool:
+    """Whether a verified report came in the one form that :meth:`BudgetReport.sign` gives it."""
+    signature = json.loads(signed)["signature"]
+    written = {"document": report.payload(), "key": key.fingerprint, "signature": signature}
+    return signed == canonical_bytes(written)
 
 
 def _locked(session: Session, *, controller: str, node_key: str, received_us: int) -> VaultBudget:

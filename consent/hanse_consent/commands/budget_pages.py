@@ -51,11 +51,13 @@ def budget_beside(page: BudgetPage, terms: RunProposal, *, now: datetime) -> Ite
         report = vault.signed.document
         for cap in report.caps:
             spent = f"{cap.name}: ε = {cap.epsilon_spent:.3f} of {cap.epsilon_allowed:.3f} spent on {cap.scope}"
-            left = f"{cap.epsilon_remaining:.3f} left for one run"
             if cap.renewed_on is not None and cap.renewed_on <= now.astimezone(UTC).date():
-                yield "cap", f"{spent} in a period that ended; it was renewed on {cap.renewed_on}"
+                spent += f" in a period that ended on {cap.renewed_on}, and none that was reported since"
+                remaining = cap.epsilon_allowed
             else:
-                yield "cap", f"{spent}, {left}; {_takes(cap, report, terms)}"
+                remaining = cap.epsilon_remaining
+            takes = _takes(cap, report, terms, remaining=remaining)
+            yield "cap", f"{spent}, {remaining:.3f} left for one run; {takes}"
 
 
 def _said(vault: VaultBudgetBody) -> Iterator[str]:
@@ -69,20 +71,20 @@ def _said(vault: VaultBudgetBody) -> Iterator[str]:
         )
 
 
-def _takes(cap: ReportedCap, report: BudgetReport, terms: RunProposal) -> str:
+def _takes(cap: ReportedCap, report: BudgetReport, terms: RunProposal, *, remaining: float) -> str:
     """What a run takes of a cap, at the cap's δ and as far as the cap counts it."""
     events = [charge.event for charge in terms.charges() if cap.scope.holds(charge)]
     if not events:
         return "this run takes nothing of it"
     begun = next((run for run in report.runs if run.run == terms.run and run.attempts), None)
     if begun is not None:
-        return f"this run has begun, and has cost {begun.epsilon_spent:.3f} in all"
+        return f"this run has begun; over everything it has cost {begun.epsilon_spent:.3f}"
     try:
         asked = epsilon_of(events, delta=report.delta)
     except InvalidValueError:
         return f"what this run would take cannot be said at δ = {report.delta:g}"
-    if abs(asked - cap.epsilon_remaining) <= _NEARLY * asked:
+    if abs(asked - remaining) <= _NEARLY * asked:
         fits = "about as much as is left"
     else:
-        fits = "it fits" if asked < cap.epsilon_remaining else "it does NOT fit"
+        fits = "it fits" if asked < remaining else "it does NOT fit"
     return f"this run takes {asked:.3f} if no attempt is repeated: {fits}"

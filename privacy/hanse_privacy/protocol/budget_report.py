@@ -7,6 +7,7 @@ and is told which one is wanted.
 """
 
 from datetime import date, datetime
+from enum import StrEnum
 from typing import Annotated, ClassVar, Self
 
 from pydantic import Field, StringConstraints, model_validator
@@ -102,13 +103,25 @@ class BudgetReport(Document):
         return self
 
 
+class BudgetOutcome(StrEnum):
+    """What became of a report."""
+
+    TAKEN = "taken"
+    """It is now the newest that the service has of this vault."""
+    SHOW_LAST = "show-last"
+    """Not taken: the vault says it again and shows, as ``before``, its ledger's entry at the last position."""
+    OLDER_LEDGER = "older-ledger"
+    """Not taken: the ledger has not the entry with which the last report ended."""
+
+
 class BudgetReceipt(Document):
-    """The consent service's answer: this report is now the newest that it has of this vault, or what it wants shown."""
+    """The consent service's answer; signed, so that nobody else can tell a vault that its ledger is an older one."""
 
     kind: ClassVar[str] = "budget-receipt/1"
 
     partner: PartyName
     report: _Digest
     received_at: datetime
-    wanted_position: int | None = Field(ge=0, lt=2**63)
-    """None if it was taken. Else the vault says it again and shows, as ``before``, its ledger's entry at this place."""
+    outcome: BudgetOutcome
+    last_position: int | None = Field(ge=0, lt=2**63)
+    """Of the entry with which the vault's last report ended; none if this is its first."""

@@ -16,13 +16,13 @@ from written_terms import NOON, TRAINING, written_policy, written_proposal
 from hanse_client.vault.budget import BudgetReader
 from hanse_client.vault.budget_reports import BudgetReports
 from hanse_client.vault.run_register import Admission, RegisteredRun, RunRegister
-from hanse_consent.budgets.succession import LastWord, Succession, succession
-from hanse_consent.errors import ConsentAnswerInvalidError, ConsentRefusedError, ConsentUnavailableError
+from hanse_consent.budgets.succession import LastWord, is_outdated, outcome_of
+from hanse_consent.errors import ConsentAnswerInvalidError, ConsentUnavailableError
 from hanse_privacy.errors import HanseError
 from hanse_privacy.identity import SigningKey
 from hanse_privacy.ledger import PrivacyLedger
 from hanse_privacy.ledger_entries import LedgerUnusableError
-from hanse_privacy.protocol.budget_report import BudgetReceipt, BudgetReport
+from hanse_privacy.protocol.budget_report import BudgetOutcome, BudgetReceipt, BudgetReport
 from hanse_privacy.units import PrivacyBudget
 
 CENTRE, SERVICE, NORTH = (SigningKey.generate() for _ in range(3))
@@ -50,16 +50,19 @@ class Service:
     def report_budget(self, report: BudgetReport) -> BudgetReceipt:
         self.sent += 1
         self.on_sent()
-        judged = succession(report, last=self.last)
-        if judged in (Succession.OLDER, Succession.ANOTHER, Succession.OUTDATED):
-            code = "BUDGET_REPORT_OUTDATED" if judged is Succession.OUTDATED else "LEDGER_OLDER"
-            raise ConsentRefusedError("Refused.", "Ask.", status=409, refusal_code=code, refusal_detail="")
-        wanted = self.last.position if self.last and judged is Succession.UNPROVED else None
-        if wanted is None:
+        assert not is_outdated(report, last=self.last, now=CLOCK.at)
+        outcome, last = outcome_of(report, last=self.last), self.last
+        if outcome is BudgetOutcome.TAKEN:
             self.taken.append(report)
             self.last = LastWord(position=report.ledger.position, head=report.ledger.head, said_at=report.said_at)
             self.on_taken()
-        return BudgetReceipt(partner="north", report=report.digest, received_at=NOON, wanted_position=wanted)
+        return BudgetReceipt(
+            partner="north",
+            report=report.digest,
+            received_at=NOON,
+            outcome=outcome,
+            last_position=last.position if last else None,
+        )
 
 
 class Clock:
@@ -169,11 +172,26 @@ def test_a_report_whose_receipt_was_lost_is_made_again(node: Node) -> None:
     assert [one.ledger.position for one in node.service.taken] == [0, 1, 1]
 
 
+def test_a_clock_that_is_set_back_a_little_does_not_stop_a_vault(node: Node) -> None:
+    node.reports.report()
+    before = CLOCK.at
+    for seconds in (1, 60):
+        CLOCK.at -= timedelta(seconds=seconds)
+        node.pay()
+        node.reports.report()
+    CLOCK.at = before
+    said = [one.said_at for one in node.service.taken]
+    assert sorted(set(said)) == said
+
+
 def test_a_service_that_wants_more_and_more_is_not_believed(node: Node) -> None:
     class Greedy(Service):
         def report_budget(self, report: BudgetReport) -> BudgetReceipt:
             self.sent += 1
-            return BudgetReceipt(partner="north", report=report.digest, received_at=NOON, wanted_position=self.sent)
+            show = BudgetOutcome.SHOW_LAST
+            return BudgetReceipt(
+                partner="north", report=report.digest, received_at=NOON, outcome=show, last_position=self.sent
+            )
 
     node.service = Greedy()
     node.start()

@@ -27,7 +27,7 @@ from hanse_privacy.identity import SigningKey
 from hanse_privacy.ledger import PrivacyLedger
 from hanse_privacy.merkle import root_of
 from hanse_privacy.protocol.approval import ApprovalRequest, SignedApproval
-from hanse_privacy.protocol.budget_report import BudgetReceipt, BudgetReport
+from hanse_privacy.protocol.budget_report import BudgetOutcome, BudgetReceipt, BudgetReport
 from hanse_privacy.protocol.cohort import Cohort, CohortExceededError, SaltContext, salted_leaves
 from hanse_privacy.protocol.letters import (
     AdmitParameters,
@@ -83,7 +83,7 @@ class ToyConsent:
     reports: list[CohortReport] = field(default_factory=list)
     on_report: Callable[[], None] = lambda: None
     budgets: list[BudgetReport] = field(default_factory=list)
-    on_budget: Callable[[], None] = lambda: None
+    on_budget: Callable[[], BudgetOutcome | None] = lambda: None
 
     def run_approval(self, request: ApprovalRequest) -> SignedApproval:
         return written_approval(request, service=SERVICE)
@@ -114,8 +114,10 @@ class ToyConsent:
 
     def report_budget(self, report: BudgetReport) -> BudgetReceipt:
         self.budgets.append(report)
-        self.on_budget()
-        return BudgetReceipt(partner=report.partner, report=report.digest, received_at=NOON, wanted_position=None)
+        outcome = self.on_budget() or BudgetOutcome.TAKEN
+        return BudgetReceipt(
+            partner=report.partner, report=report.digest, received_at=NOON, outcome=outcome, last_position=None
+        )
 
     def report_cohort(self, report: CohortReport) -> CohortReceipt:
         self.reports.append(report)
@@ -389,27 +391,29 @@ def test_a_budget_that_has_not_changed_is_not_reported_again(node: Node, terms: 
     assert len(node.consent.budgets) == said
 
 
-def refused_with(code: str, status: int) -> ConsentRefusedError:
-    return ConsentRefusedError("Refused.", "Ask.", status=status, refusal_code=code, refusal_detail="Secret")
+def unreachable() -> BudgetOutcome:
+    raise ConsentUnavailableError("No answer.", "Start it.")
+
+
+def suspended() -> BudgetOutcome:
+    raise ConsentRefusedError("No.", "Ask.", status=403, refusal_code="NODE_SUSPENDED", refusal_detail="Secret")
 
 
 @pytest.mark.parametrize(
-    ("error", "reason"),
+    ("answer_with", "reason"),
     [
-        (ConsentUnavailableError("No answer.", "Start it."), "CONSENT_UNAVAILABLE"),
-        (refused_with("NODE_SUSPENDED", 403), "CONSENT_REFUSED"),
-        (refused_with("LEDGER_OLDER", 409), "LEDGER_UNUSABLE"),
+        (unreachable, "CONSENT_UNAVAILABLE"),
+        (suspended, "CONSENT_REFUSED"),
+        (lambda: BudgetOutcome.SHOW_LAST, "CONSENT_ANSWER_INVALID"),
+        (lambda: BudgetOutcome.OLDER_LEDGER, "LEDGER_UNUSABLE"),
     ],
+    ids=["unreachable", "suspended", "never enough", "older"],
 )
 @pytest.mark.parametrize("paid", [False, True], ids=["before the payment", "after it"])
 def test_a_budget_that_the_consent_service_does_not_take_buys_nothing(
-    node: Node, terms: RunProposal, error: ConsentRefusedError, reason: str, paid: bool
+    node: Node, terms: RunProposal, answer_with: Callable[[], BudgetOutcome], reason: str, paid: bool
 ) -> None:
-    def fail() -> None:
-        if len(node.ledger.entries()) == paid:
-            raise error
-
-    node.consent.on_budget = fail
+    node.consent.on_budget = lambda: answer_with() if len(node.ledger.entries()) == paid else None
     answer = node.ask(terms, 1)
     assert (answer.outcome, answer.reason, answer.result) == (Outcome.REFUSED, reason, b"")
     assert "Secret" not in answer.explanation

@@ -27,7 +27,7 @@ from hanse_privacy.ledger import PrivacyLedger
 from hanse_privacy.ledger_entries import LedgerUnusableError
 from hanse_privacy.merkle import leaf_hash, leaf_hashes, root_of
 from hanse_privacy.protocol.approval import ApprovalRequest, RunApproval
-from hanse_privacy.protocol.budget_report import BudgetReceipt, BudgetReport
+from hanse_privacy.protocol.budget_report import BudgetOutcome, BudgetReceipt, BudgetReport
 from hanse_privacy.protocol.cohort import CohortAnswer, encode_answer
 from hanse_privacy.protocol.frames import send_frame
 from hanse_privacy.protocol.letters import MaskedResult, Outcome, decode
@@ -156,10 +156,18 @@ def approval(question: dict[str, Any]) -> RunApproval:
     return RunApproval.parse(question | fields)
 
 
+SHOW = {"outcome": BudgetOutcome.SHOW_LAST}
+
+
 def receipt(document: dict[str, Any]) -> BudgetReceipt:
     report = BudgetReport.parse(document)
-    received_at = datetime.now(tz=UTC)
-    return BudgetReceipt(partner=report.partner, report=report.digest, received_at=received_at, wanted_position=None)
+    return BudgetReceipt(
+        partner=report.partner,
+        report=report.digest,
+        received_at=datetime.now(tz=UTC),
+        outcome=BudgetOutcome.TAKEN,
+        last_position=None,
+    )
 
 
 def manifest(question: dict[str, Any], customers: tuple[str, ...], *, key: SigningKey, **changes: Any) -> bytes:
@@ -322,10 +330,20 @@ class TestConsentService:
             lambda receipt, key: receipt.model_copy(update={"partner": "south"}).sign(key),
             lambda receipt, key: receipt.sign(key).replace(b'"received_at":"2', b'"received_at":"3'),
             # For ever: no ledger is far enough, or the same place again.
-            lambda receipt, key: receipt.model_copy(update={"wanted_position": 2**40}).sign(key),
-            lambda receipt, key: receipt.model_copy(update={"wanted_position": 0}).sign(key),
+            lambda receipt, key: receipt.model_copy(update=SHOW | {"last_position": 2**40}).sign(key),
+            lambda receipt, key: receipt.model_copy(update=SHOW | {"last_position": 0}).sign(key),
+            lambda receipt, key: receipt.model_copy(update=SHOW).sign(key),
         ],
-        ids=["empty", "another key", "another report", "another partner", "changed", "beyond", "never enough"],
+        ids=[
+            "empty",
+            "another key",
+            "another report",
+            "another partner",
+            "changed",
+            "beyond",
+            "never enough",
+            "nothing",
+        ],
     )
     def test_a_receipt_that_is_not_for_this_budget(self, trial, impostor, say: Callable[..., bytes]) -> None:
         trial.admitted(approved=False)  # a run more: the budget has to be reported anew

@@ -15,7 +15,7 @@ from hanse_client.vault.run_register import RunRegister
 from hanse_privacy.identity import SigningKey
 from hanse_privacy.ledger import PrivacyLedger
 from hanse_privacy.protocol.approval import ApprovalRequest, RunApproval, SignedApproval
-from hanse_privacy.protocol.budget_report import BudgetReceipt, BudgetReport
+from hanse_privacy.protocol.budget_report import BudgetOutcome, BudgetReceipt, BudgetReport
 from hanse_privacy.protocol.letters import AdmitParameters, Instruction, NoParameters
 from hanse_privacy.protocol.proposal import RunProposal
 
@@ -155,7 +155,13 @@ class BudgetTaker:
 
     def report_budget(self, report: BudgetReport) -> BudgetReceipt:
         self.taken.append(report)
-        return BudgetReceipt(partner=report.partner, report=report.digest, received_at=NOON, wanted_position=None)
+        return BudgetReceipt(
+            partner=report.partner,
+            report=report.digest,
+            received_at=NOON,
+            outcome=BudgetOutcome.TAKEN,
+            last_position=None,
+        )
 
 
 def taken_reports(policy: Policy, ledger: PrivacyLedger, register: RunRegister) -> BudgetReports:

@@ -5,7 +5,7 @@ from typing import Any
 from speakers import Node, Person, good, now
 
 from hanse_consent.budgets.bodies import BudgetPage, VaultBudgetBody
-from hanse_privacy.protocol.budget_report import BudgetReport
+from hanse_privacy.protocol.budget_report import BudgetOutcome, BudgetReport
 
 
 def report(
@@ -45,14 +45,14 @@ def vaults(person: Person, controller: str = "alster") -> tuple[VaultBudgetBody,
     return BudgetPage.model_validate(good(person.get(f"/v1/budgets?controller={controller}"))).vaults
 
 
-def tell(node: Node, position: int, head: str = "a", **cap: Any) -> BudgetReport:
-    """Report as a vault does: once more if another entry is wanted."""
+def tell(node: Node, position: int, head: str = "a", **cap: Any) -> tuple[BudgetReport, BudgetOutcome]:
+    """Report as a vault does: once more if the last entry is to be shown."""
     said = report(position, head, **cap)
-    wanted = node.client().report_budget(said).wanted_position
-    if wanted is not None:
-        said = report(position, head, before=wanted, **cap)
-        assert node.client().report_budget(said).wanted_position is None
-    return said
+    receipt = node.client().report_budget(said)
+    if receipt.outcome is BudgetOutcome.SHOW_LAST:
+        said = report(position, head, before=receipt.last_position, **cap)
+        receipt = node.client().report_budget(said)
+    return said, receipt.outcome
 
 
 def beyond(person: Person) -> int:

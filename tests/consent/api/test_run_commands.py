@@ -168,7 +168,7 @@ def test_an_officer_reads_what_is_left_beside_the_run_and_by_itself(
     olga: Terminal, anja: Terminal, submit: Callable[..., RunProposal], node: Node
 ) -> None:
     asked = submit()
-    said = tell(node, beyond(olga.person), epsilon_spent=1.25, epsilon_remaining=0.001)
+    said, _ = tell(node, beyond(olga.person), epsilon_spent=1.25, epsilon_remaining=0.001)
     for shown in (olga.run("show", asked.run).said, olga.run("approve", asked.run, typed="n\n").said):
         assert "ε = 1.250 of 5.000 spent on everything, 0.001 left for one run" in shown
         assert "it does NOT fit" in shown

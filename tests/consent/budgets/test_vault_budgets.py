@@ -1,7 +1,8 @@
 """What a service keeps of vaults' budgets: each one's last word, and that one came with an older or another ledger."""
 
 import hashlib
-from collections.abc import Iterator
+import json
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -12,12 +13,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from hanse_consent.budgets.errors import BudgetReportInvalidError, BudgetReportOutdatedError, LedgerOlderError
+from hanse_consent.budgets.errors import BudgetReportInvalidError, BudgetReportOutdatedError
 from hanse_consent.budgets.vault_budgets import VaultBudgets
-from hanse_consent.errors import ConsentRefusal
 from hanse_consent.storage.database import Database
 from hanse_privacy.identity import SigningKey
-from hanse_privacy.protocol.budget_report import BudgetReceipt, BudgetReport
+from hanse_privacy.protocol.budget_report import BudgetOutcome, BudgetReceipt, BudgetReport
 
 NOON = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
 SERVICE, NORTH, SOUTH = (SigningKey.generate() for _ in range(3))
@@ -49,12 +49,12 @@ class Ledger:
 
 
 def report(
-    ledger: Ledger, *, before: int | None = None, partner: str = "north", spent: float = 1.0, minute: int = 0
+    ledger: Ledger, *, before: int | None = None, partner: str = "north", spent: float = 1.0, at: datetime = NOON
 ) -> BudgetReport:
     return BudgetReport.parse(
         {
             "partner": partner,
-            "said_at": NOON + timedelta(minutes=minute),
+            "said_at": at,
             "ledger": ledger.place(ledger.position),
             "before": ledger.place(ledger.position if before is None else before),
             "delta": 1e-5,
@@ -80,8 +80,6 @@ class Room:
     database: Database
     keys: dict[str, SigningKey] = field(default_factory=lambda: {"north": NORTH, "south": SOUTH})
     now: datetime = NOON
-    minute: int = 0
-    """Of the vault's clock; each report is said later than the one before."""
 
     def __post_init__(self) -> None:
         self.budgets = VaultBudgets(
@@ -96,15 +94,17 @@ class Room:
         return BudgetReceipt.verify(self.budgets.receive(signed, partner=partner), key=SERVICE.public)
 
     def say(self, ledger: Ledger, *, before: int | None = None, spent: float = 1.0) -> BudgetReceipt:
-        self.minute += 1
-        return self.send(report(ledger, before=before, spent=spent, minute=self.minute))
+        """Each a second later than the one before, by both clocks."""
+        self.now += timedelta(seconds=1)
+        return self.send(report(ledger, before=before, spent=spent, at=self.now))
 
-    def tell(self, ledger: Ledger, *, before: int | None = None, spent: float = 1.0) -> bool:
-        """As a vault does: once more if another entry is wanted. Whether it was taken."""
+    def tell(self, ledger: Ledger, *, before: int | None = None, spent: float = 1.0) -> BudgetOutcome:
+        """As a vault does: once more if the last entry is to be shown."""
         receipt = self.say(ledger, before=before, spent=spent)
-        if receipt.wanted_position is not None:
-            receipt = self.say(ledger, before=receipt.wanted_position, spent=spent)
-        return receipt.wanted_position is None
+        if receipt.outcome is BudgetOutcome.SHOW_LAST:
+            receipt = self.say(ledger, before=receipt.last_position, spent=spent)
+        assert receipt.outcome is not BudgetOutcome.SHOW_LAST
+        return receipt.outcome
 
     def kept(self, partner: str = "north") -> list[tuple[int, float]]:
         """Position and ε spent of each vault of a partner."""
@@ -118,23 +118,27 @@ def room(tmp_path: Path) -> Iterator[Room]:
         yield Room(database)
 
 
+TAKEN, SHOW_LAST, OLDER = BudgetOutcome.TAKEN, BudgetOutcome.SHOW_LAST, BudgetOutcome.OLDER_LEDGER
+
+
 def test_the_last_word_is_kept_and_receipted(room: Room) -> None:
     assert room.kept() == []
     ledger = Ledger()
     for number in range(4):
-        said = report(ledger, before=max(0, number - 1), spent=number / 2, minute=number)
+        said = report(ledger, before=max(0, number - 1), spent=number / 2, at=room.now)
         receipt = room.send(said)
-        assert (receipt.partner, receipt.report, receipt.received_at) == ("north", said.digest, NOON)
-        assert receipt.wanted_position is None
+        assert (receipt.partner, receipt.report, receipt.received_at) == ("north", said.digest, room.now)
+        assert (receipt.outcome, receipt.last_position) == (TAKEN, number - 1 if number else None)
         assert room.kept() == [(number, number / 2)]
         ledger.add(f"entry {number}")
+        room.now += timedelta(seconds=1)
     assert room.kept("south") == []
 
 
 def test_the_same_ledger_under_another_policy_is_a_newer_word(room: Room) -> None:
     ledger = Ledger("a", "b")
-    assert room.tell(ledger)
-    assert room.tell(ledger, spent=2.5)
+    assert room.tell(ledger) is TAKEN
+    assert room.tell(ledger, spent=2.5) is TAKEN
     assert room.kept() == [(2, 2.5)]
 
 
@@ -148,30 +152,30 @@ def test_what_is_kept_is_what_the_vault_signed(room: Room) -> None:
 
 def test_a_vault_that_does_not_know_what_it_said_is_told_which_entry_to_show(room: Room) -> None:
     ledger = Ledger("a", "b")
-    assert room.tell(ledger)
+    assert room.tell(ledger) is TAKEN
     ledger.add("paid, and the report was lost").add("so was this one")
     receipt = room.say(ledger)
-    assert receipt.wanted_position == 2
+    assert (receipt.outcome, receipt.last_position) == (SHOW_LAST, 2)
     assert room.kept() == [(2, 1.0)]
-    assert room.say(ledger, before=2).wanted_position is None
+    assert room.say(ledger, before=2).outcome is TAKEN
     assert room.kept() == [(4, 1.0)]
 
 
 @pytest.mark.parametrize("length", [0, 1, 2])
 def test_an_older_ledger_is_refused_and_officers_see_that_it_came(room: Room, length: int) -> None:
     newest = Ledger("a", "b", "c")
-    assert room.tell(newest)
+    assert room.tell(newest) is TAKEN
+    received_at = room.now
     room.now += timedelta(hours=1)
     older = newest.copy(length)
     for _ in range(2):
-        with pytest.raises(LedgerOlderError, match=f"at entry 3 by this vault's own word, and ends at {length}"):
-            room.tell(older)
+        assert room.tell(older) is OLDER
     (vault,) = room.budgets.page("north").vaults
     assert vault.older_ledger is not None
     assert (vault.older_ledger.position, vault.older_ledger.at) == (length, room.now)
-    assert (vault.received_at, room.kept()) == (NOON, [(3, 1.0)])
+    assert (vault.received_at, room.kept()) == (received_at, [(3, 1.0)])
     # The newest one, restored, is taken; that there was another stays to be seen.
-    assert room.tell(newest)
+    assert room.tell(newest) is TAKEN
     (vault,) = room.budgets.page("north").vaults
     assert vault.older_ledger is not None
     assert vault.received_at == room.now
@@ -181,42 +185,63 @@ def test_an_older_ledger_is_refused_and_officers_see_that_it_came(room: Room, le
 @pytest.mark.parametrize("more", [3, 4, 9])
 def test_an_older_ledger_does_not_become_the_newest_by_growing(room: Room, length: int, more: int) -> None:
     newest = Ledger("a", "b", "c")
-    assert room.tell(newest)
+    assert room.tell(newest) is TAKEN
     fork = newest.copy(length)
     for number in range(more):
         fork.add(f"other {number}")
-    with pytest.raises(LedgerOlderError, match="another entry 3"):
-        room.tell(fork)
+    assert room.tell(fork) is OLDER
     # Nor by showing an entry that both have, or one of its own.
     for before in range(fork.position + 1):
-        try:
-            assert room.say(fork, before=before).wanted_position == 3
-        except LedgerOlderError:
-            assert before == 3
+        assert room.say(fork, before=before).outcome is (OLDER if before == 3 else SHOW_LAST)
     assert room.kept() == [(3, 1.0)]
-    assert room.tell(newest.add("d"))
+    assert room.tell(newest.add("d")) is TAKEN
 
 
 def test_what_was_held_up_on_its_way_is_no_older_ledger(room: Room) -> None:
     ledger = Ledger("a")
-    assert room.tell(ledger)
-    held_up = report(ledger, spent=0.5, minute=room.minute)
-    assert room.tell(ledger.add("b"))
-    with pytest.raises(BudgetReportOutdatedError, match="something newer"):
+    assert room.tell(ledger) is TAKEN
+    held_up = report(ledger, spent=0.5, at=room.now)
+    assert room.tell(ledger.add("b")) is TAKEN
+    with pytest.raises(BudgetReportOutdatedError):
         room.send(held_up)
     # Nor may it take the place of what was said of the same entry later.
     with pytest.raises(BudgetReportOutdatedError):
-        room.send(report(ledger, spent=0.5, minute=room.minute))
+        room.send(report(ledger, spent=0.5, at=room.now))
     (vault,) = room.budgets.page("north").vaults
     assert (vault.older_ledger, room.kept()) == (None, [(2, 1.0)])
 
 
+@pytest.mark.parametrize("off", [timedelta(seconds=121), timedelta(days=-1), timedelta(days=9999)])
+def test_what_is_not_of_now_is_not_taken_and_leaves_no_trace(room: Room, off: timedelta) -> None:
+    with pytest.raises(BudgetReportOutdatedError):
+        room.send(report(Ledger("a"), at=room.now + off))
+    assert room.kept() == []
+    assert room.tell(Ledger("a")) is TAKEN
+
+
+def test_a_time_to_come_that_both_clocks_once_had_stops_nobody(room: Room) -> None:
+    right = room.now
+    room.now += timedelta(days=3650)
+    ledger = Ledger("a")
+    assert room.tell(ledger) is TAKEN
+    room.now = right
+    assert room.tell(ledger.add("b")) is TAKEN
+    assert room.tell(ledger.copy(1)) is OLDER
+
+
 def test_a_new_vault_with_a_new_key_has_a_row_of_its_own(room: Room) -> None:
-    assert room.tell(Ledger(*"abcdefg"))
+    assert room.tell(Ledger(*"abcdefg")) is TAKEN
     room.keys["north"] = SigningKey.generate()
     room.now += timedelta(hours=1)
-    assert room.tell(Ledger(), spent=0.0)
+    assert room.tell(Ledger(), spent=0.0) is TAKEN
     assert room.kept() == [(0, 0.0), (7, 1.0)]
+
+
+def rewritten(change: Callable[[dict[str, Any]], None]) -> bytes:
+    """A report with a true signature, in another envelope than a vault's."""
+    outer = json.loads(report(Ledger("a")).sign(NORTH))
+    change(outer)
+    return json.dumps(outer, sort_keys=True, separators=(",", ":")).encode()
 
 
 @pytest.mark.parametrize(
@@ -231,8 +256,28 @@ def test_a_new_vault_with_a_new_key_has_a_row_of_its_own(room: Room) -> None:
             report(Ledger("a")).sign(NORTH).replace(b"lifetime", b"all time"), partner="north"
         ),
         lambda room: room.budgets.receive(_receipt().sign(NORTH), partner="north"),
+        lambda room: room.budgets.receive(rewritten(lambda outer: outer.pop("key")), partner="north"),
+        lambda room: room.budgets.receive(
+            rewritten(lambda outer: outer.update(key=SOUTH.public.fingerprint)), partner="north"
+        ),
+        lambda room: room.budgets.receive(rewritten(lambda outer: outer.update(more=1)), partner="north"),
+        lambda room: room.budgets.receive(report(Ledger("a")).sign(NORTH).decode().encode("utf-16"), partner="north"),
+        lambda room: room.budgets.receive(b" " + report(Ledger("a")).sign(NORTH), partner="north"),
     ],
-    ids=["another's key", "another's budget", "unknown", "nothing", "empty", "changed", "another kind"],
+    ids=[
+        "another's key",
+        "another's budget",
+        "unknown",
+        "nothing",
+        "empty",
+        "changed",
+        "another kind",
+        "no key named",
+        "another key named",
+        "more outside",
+        "another encoding",
+        "other spaces",
+    ],
 )
 def test_what_is_no_report_of_this_vault_is_refused(room: Room, change: Any) -> None:
     with pytest.raises(BudgetReportInvalidError):
@@ -241,7 +286,9 @@ def test_what_is_no_report_of_this_vault_is_refused(room: Room, change: Any) -> 
 
 
 def _receipt() -> BudgetReceipt:
-    return BudgetReceipt(partner="north", report="ab" * 32, received_at=NOON, wanted_position=None)
+    return BudgetReceipt(
+        partner="north", report="ab" * 32, received_at=NOON, outcome=BudgetOutcome.TAKEN, last_position=None
+    )
 
 
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
@@ -267,10 +314,7 @@ def test_whichever_copies_go_on_only_one_history_is_ever_taken(room: Room, acts:
             copies[which] = copies[which].copy(min(rest[0], copies[which].position))
         else:
             ledger = copies[which]
-            try:
-                was_taken = room.tell(ledger, before=min(rest[0], ledger.position))
-            except ConsentRefusal:
-                was_taken = False
+            outcome = room.tell(ledger, before=min(rest[0], ledger.position))
             # An oracle that sees whole histories: the one that was taken, gone on with.
-            assert was_taken == (ledger.heads[: len(taken)] == taken)
-            taken = list(ledger.heads) if was_taken else taken
+            assert (outcome is TAKEN) == (ledger.heads[: len(taken)] == taken)
+            taken = list(ledger.heads) if outcome is TAKEN else taken

@@ -141,11 +141,14 @@ def test_what_the_page_says_of_a_fit_is_what_the_ledger_does(tmp_path: Path) -> 
             ledger.require_room_for(TERMS.charges())
 
 
-def test_a_cap_that_was_renewed_since_is_not_held_against_a_run() -> None:
-    quarter = cap("quarter", epsilon_remaining=0.0, period_days=91, renewed_on="2026-05-05")
+def test_a_cap_that_was_renewed_since_is_held_against_a_run_as_it_is_now() -> None:
+    quarter = cap("quarter", epsilon_allowed=5.0, epsilon_remaining=0.0, period_days=91, renewed_on="2026-05-05")
     assert beside(page(quarter))["quarter"].endswith("it does NOT fit")
     said = beside(page(quarter), now=NOON + timedelta(days=1))["quarter"]
-    assert said.endswith("spent on everything in a period that ended; it was renewed on 2026-05-05")
+    assert "in a period that ended on 2026-05-05, and none that was reported since, 5.000 left for one run" in said
+    assert said.endswith("it fits")
+    narrow = quarter | {"epsilon_allowed": 0.01}
+    assert beside(page(narrow), now=NOON + timedelta(days=1))["quarter"].endswith("it does NOT fit")
 
 
 def test_a_vault_that_is_not_in_the_roster_is_not_spoken_of() -> None:
@@ -184,7 +187,7 @@ def test_a_cap_is_held_against_what_it_counts(scope: dict[str, str], is_touched:
 
 def test_of_a_run_that_has_begun_it_is_said_what_it_has_cost() -> None:
     said = beside(page(runs=[run(), run("churn-1", epsilon_spent=0.375, attempts=1)]))
-    assert said["lifetime"].endswith("this run has begun, and has cost 0.375 in all")
+    assert said["lifetime"].endswith("this run has begun; over everything it has cost 0.375")
     others = cap("others", purpose="statistics")
     said = beside(page(cap(), others, runs=[run("churn-1", epsilon_spent=0.375, attempts=1)]))
     assert said["others"].endswith("this run takes nothing of it")
