@@ -12,6 +12,7 @@ import secrets
 import socket
 import struct
 import time
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -60,6 +61,23 @@ def test_an_honest_run_is_answered_and_paid_for_once_per_round(trial) -> None:
     assert [entry.round for entry in trial.north.entries(churn.run)] == [1, 2]
     assert len(trial.north.entries()) == before + 3
     assert [record.round for record in trial.north.register().rounds(churn.run)] == [1, 2]
+
+
+def test_officers_read_at_their_consent_service_what_the_vault_has_paid(trial) -> None:
+    run = trial.admitted("churn")
+    masked_of(trial.ask(run, 1))
+    page = trial.officers._session("north", "officer").budgets("north")
+    (vault,) = page.vaults
+    report = vault.signed.document
+    assert vault.signed.key == trial.north.key.public.fingerprint
+    assert report.ledger.position == len(trial.north.entries())
+    assert report.caps[0].epsilon_spent == trial.north.spent_epsilon()
+    paid = {(one.run, one.attempts) for one in report.runs if one.attempts}
+    assert paid == set(Counter(entry.run for entry in trial.north.entries()).items())
+    (own,) = (one for one in report.runs if one.run == run.run)
+    assert (own.state, own.epsilon_requested, own.attempts) == ("admitted", run.epsilon, 1)
+    # Numbers about runs, and nothing about anybody.
+    trial.north.require_discreet(page.model_dump_json())
 
 
 # Letters that cannot be opened: no signed answer, nothing remembered, nothing spent.
