@@ -135,11 +135,11 @@ def gain_chart(identifier: str, title: str, gains: Sequence[tuple[str, Estimate]
 
 def item_chart(identifier: str, title: str, items: Sequence[ReleasedItem]) -> Markup:
     """Draw released shares of customers, in the order of their release, with 95 % intervals."""
-    scale = scale_over([0.0, *_shares(items)], start=8, end=_RIGHT, intervals=6)
+    scale = scale_over([0.0, *_shares(items)], start=16, end=_RIGHT, intervals=6)
     shapes: list[Markup] = []
     top = 0.0
     for item in items:
-        lines = textwrap.wrap(item.name, 29) or [NONE]
+        lines = textwrap.wrap(item.name, 26) or [NONE]
         for number, text in enumerate(lines):
             shapes.append(label(6, top + 14 + 15 * number, text, "name over"))
         shapes.append(label(_RIGHT + 6, top + 14, _share_said(item.share), "value end over"))
