@@ -5,6 +5,7 @@ Imports no web framework and no database, so that a vault can use it.
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 
@@ -18,9 +19,12 @@ from hanse_privacy.identity import PublicKey, SigningKey
 from hanse_privacy.protocol.approval import ApprovalRequest, RunApproval, SignedApproval
 from hanse_privacy.protocol.budget_report import BudgetReceipt, BudgetReport
 from hanse_privacy.protocol.cohort import Cohort, CohortOpeningError, decode_answer
+from hanse_privacy.protocol.documents import Document
 from hanse_privacy.protocol.manifest import CohortManifest, CohortReceipt, CohortReport, CohortRequest
 from hanse_privacy.protocol.signed_request import TIME_TOLERANCE, HttpRequest, sign_request
 from hanse_privacy.validation import require
+
+_Document = TypeVar("_Document", bound=Document)
 
 
 def _utc_now() -> datetime:
@@ -91,11 +95,7 @@ class ConsentClient:
             ConsentAnswerInvalidError: If the answer is no receipt for this report, signed by the pinned key.
             ConsentRefusedError: If the service refused: the run is flagged.
         """
-        body = self._post("/v1/cohort-reports", report)
-        try:
-            receipt = CohortReceipt.verify(body, key=self._service_key)
-        except (SignatureInvalidError, InvalidValueError) as error:
-            raise ConsentAnswerInvalidError(f"The answer is no valid receipt: {error.what}", error.mend) from error
+        receipt = self._signed(CohortReceipt, self._post("/v1/cohort-reports", report), name="receipt")
         if (receipt.manifest, receipt.loaded_root) != (report.manifest, report.loaded_root):
             raise ConsentAnswerInvalidError(
                 "The receipt is for another report.", "It may be replayed from another round; look after the network."
@@ -114,10 +114,7 @@ class ConsentClient:
             The receipt; its outcome says whether the report was taken.
         """
         body = self._send("POST", "/v1/budget-reports", report.sign(self._key))
-        try:
-            receipt = BudgetReceipt.verify(body, key=self._service_key)
-        except (SignatureInvalidError, InvalidValueError) as error:
-            raise ConsentAnswerInvalidError(f"The answer is no valid receipt: {error.what}", error.mend) from error
+        receipt = self._signed(BudgetReceipt, body, name="receipt")
         if (receipt.partner, receipt.report) != (report.partner, report.digest):
             raise ConsentAnswerInvalidError(
                 "The receipt is for another report.", "It may be replayed from an earlier one; look after the network."
@@ -160,10 +157,7 @@ class ConsentClient:
             ConsentRefusedError: If there is no approval; its code says why.
         """
         body = self._post("/v1/run-approvals", request)
-        try:
-            approval = RunApproval.verify(body, key=self._service_key)
-        except (SignatureInvalidError, InvalidValueError) as error:
-            raise ConsentAnswerInvalidError(f"The answer is no valid approval: {error.what}", error.mend) from error
+        approval = self._signed(RunApproval, body, name="approval")
         differing = [name for name in ApprovalRequest.model_fields if getattr(approval, name) != getattr(request, name)]
         if differing:
             raise ConsentAnswerInvalidError(
@@ -196,6 +190,13 @@ class ConsentClient:
     def record_outcome(self, run: str, outcome: RunOutcome) -> RunReport:
         """As a centre: say what became of a run. Errors as :meth:`submit_run`."""
         return _run_report(self._post(f"/v1/runs/{run}/outcome", outcome))
+
+    def _signed(self, kind: type[_Document], body: bytes, *, name: str) -> _Document:
+        """What the service signed, or an error that calls it by its name."""
+        try:
+            return kind.verify(body, key=self._service_key)
+        except (SignatureInvalidError, InvalidValueError) as error:
+            raise ConsentAnswerInvalidError(f"The answer is no valid {name}: {error.what}", error.mend) from error
 
     def _post(self, path: str, document: BaseModel) -> bytes:
         return self._send("POST", path, document.model_dump_json(exclude_none=True).encode())

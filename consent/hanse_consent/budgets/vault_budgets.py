@@ -1,6 +1,5 @@
 """Keeping what each vault says of its budget, and noticing one whose ledger is not the one that it spoke of."""
 
-import json
 from collections.abc import Callable
 from datetime import datetime
 
@@ -13,7 +12,6 @@ from hanse_consent.budgets.succession import LastWord, is_outdated, outcome_of
 from hanse_consent.budgets.tables import VaultBudget
 from hanse_consent.domain.moments import from_microseconds, to_microseconds
 from hanse_consent.storage.database import Database
-from hanse_privacy.canonical import canonical_bytes
 from hanse_privacy.errors import InvalidValueError, SignatureInvalidError
 from hanse_privacy.identity import PublicKey, SigningKey
 from hanse_privacy.protocol.budget_report import BudgetOutcome, BudgetReceipt, BudgetReport
@@ -114,7 +112,7 @@ class VaultBudgets:
             report = BudgetReport.verify(signed, key=key)
         except (SignatureInvalidError, InvalidValueError) as error:
             raise BudgetReportInvalidError(error.what, error.mend) from error
-        if not _is_as_signed(signed, report, key):
+        if not report.is_as_signed(signed, key=key):
             # It is kept and shown as it came, and must be read then by the same rules.
             raise BudgetReportInvalidError(
                 "The report is not written as a vault of this version writes it.", "Let both run the same Hanse."
@@ -125,13 +123,6 @@ class VaultBudgets:
                 "A partner can speak of its own budget only.",
             )
         return report, key.fingerprint
-
-
-def _is_as_signed(signed: bytes, report: BudgetReport, key: PublicKey) -> bool:
-    """Whether a verified report came in the one form that :meth:`BudgetReport.sign` gives it."""
-    signature = json.loads(signed)["signature"]
-    written = {"document": report.payload(), "key": key.fingerprint, "signature": signature}
-    return signed == canonical_bytes(written)
 
 
 def _locked(session: Session, *, controller: str, node_key: str, received_us: int) -> VaultBudget:

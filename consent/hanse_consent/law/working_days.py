@@ -68,6 +68,6 @@ def add_working_days(day: date, count: int) -> CountedDay:
 def _published(year: int) -> bool:
     try:
         chinese_calendar.is_workday(date(year, 1, 1))
-    except NotImplementedError:
+    except NotImplementedError:  # the library's answer for a year that it has no holidays of yet
         return False
     return True

@@ -50,10 +50,21 @@ class Document(BaseModel):
     def sign(self, key: SigningKey) -> bytes:
         """Return the signed document as bytes to send or store."""
         signature = key.sign(context=self.kind, message=canonical_bytes(self.payload()))
+        return self._enveloped(signature, key=key.public)
+
+    def is_as_signed(self, signed: bytes, *, key: PublicKey) -> bool:
+        """Whether a verified signed document is byte for byte what :meth:`sign` makes, its envelope included.
+
+        For whoever keeps the bytes and shows them to others later: no signature is over the envelope.
+        """
+        _, _, signature = self._opened(signed)
+        return signed == self._enveloped(signature, key=key)
+
+    def _enveloped(self, signature: bytes, *, key: PublicKey) -> bytes:
         return canonical_bytes(
             {
                 "document": self.payload(),
-                "key": key.public.fingerprint,
+                "key": key.fingerprint,
                 "signature": base64.b64encode(signature).decode(),
             }
         )
