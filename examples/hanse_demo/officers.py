@@ -79,7 +79,7 @@ class ScriptedOfficers:
     def _session(self, controller: str, title: str) -> OfficerSession:
         name = f"{title}-{controller}"
         if name not in self._sessions:
-            account = OfficerAccount(name=name, controller=controller, password=secrets.token_urlsafe(24))
+            account = OfficerAccount(name=name, controller=controller, password=secrets.token_hex(24))
             self._appoint(account)
             client = OfficerClient(self._workshop.consent_url)
             self._sessions[name] = client.sign_in(account.name, password=account.password)

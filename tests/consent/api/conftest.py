@@ -86,7 +86,8 @@ def people(service: RunningService) -> dict[str, Person]:
     """Everybody with an account, signed in under a password of their own."""
     found = {}
     for name, roles in ROLES.items():
-        given, own = f"given {secrets.token_urlsafe(12)}", f"own {secrets.token_urlsafe(12)}"
+        # Hexadecimal: by chance another text holds an account's name, and is refused.
+        given, own = f"given {secrets.token_hex(12)}", f"own {secrets.token_hex(12)}"
         service.secrets |= {given, own}
         add_account(service.folder, name, *roles, password=given)
         person = Person(service=service, controller=roles[0].partition("@")[2], name=name, password=own)

@@ -32,7 +32,7 @@ def add_account(folder: LeagueFolder, name: str, *roles: str, password: str) -> 
     options = [part for role in roles for part in ("--role", role)]
     arguments = ["account", "add", name, "--config", str(folder.config), *options, "--password-stdin"]
     result = CliRunner().invoke(app, arguments, input=f"{password}\n")
-    assert result.exit_code == 0, result.output
+    assert result.exit_code == 0, result.exception or result.output
 
 
 @dataclass

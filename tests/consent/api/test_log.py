@@ -13,7 +13,7 @@ def test_the_log_names_addresses_and_nobody(
     make_folder: Callable[[], LeagueFolder], start_service: Callable[..., RunningService]
 ) -> None:
     service = start_service(make_folder())
-    node, given, own = Node(service=service), secrets.token_urlsafe(12), secrets.token_urlsafe(12)
+    node, given, own = Node(service=service), secrets.token_hex(12), secrets.token_hex(12)
     service.secrets |= {given, own}
     add_account(service.folder, "olga", "officer@alster", password=given)
     person = Person(service=service)

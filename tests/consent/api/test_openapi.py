@@ -70,7 +70,7 @@ def described(engine: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         served = stack.enter_context(served_database(folder)) if engine == "postgresql" else folder
         configuration = load_configuration(served.config)
         service = stack.enter_context(open_service(configuration, metrics=ServiceMetrics(), limits=limits))
-        given, own = secrets.token_urlsafe(12), secrets.token_urlsafe(12)
+        given, own = secrets.token_hex(12), secrets.token_hex(12)
         roles = [f"{role}@alster" for role in ("officer", "auditor", "channel")]
         add_account(served, "eve", *roles, password=given)
         web = stack.enter_context(TestClient(service, base_url="http://consent.test"))

@@ -90,7 +90,7 @@ def test_tokens_that_are_none(service: RunningService, credentials: bytes) -> No
 
 
 def test_a_new_account_changes_its_password_first(service: RunningService) -> None:
-    name, given, own = f"new{secrets.token_hex(4)}", secrets.token_urlsafe(12), secrets.token_urlsafe(12)
+    name, given, own = f"new{secrets.token_hex(4)}", secrets.token_hex(12), secrets.token_hex(12)
     service.secrets |= {given, own}
     add_account(service.folder, name, "officer@alster", "auditor@alster", "channel@alster", password=given)
     person = Person(service=service)
@@ -114,7 +114,7 @@ def test_a_new_account_changes_its_password_first(service: RunningService) -> No
 
 
 def test_a_disabled_account_is_out_at_once(service: RunningService) -> None:
-    name, given = f"gone{secrets.token_hex(4)}", secrets.token_urlsafe(12)
+    name, given = f"gone{secrets.token_hex(4)}", secrets.token_hex(12)
     service.secrets.add(given)
     added = hanse(
         "account", "add", name, "--config", str(service.folder.config), "--role", "partner@alster", "--password-stdin",
