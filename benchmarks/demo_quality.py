@@ -78,6 +78,7 @@ def observe(draws: int) -> dict[str, Any]:
         cut(workshop.root, story.purchases.seed)
         for partner in workshop.partners:
             _let_it_repeat(workshop.node(partner).policy)
+        _let_persons_lose_more(workshop.league.root / "league.toml")
         with memory_league(workshop) as league:
             grants = league.record_grants(story.grants)
             purchases = read_partners(workshop)
@@ -96,6 +97,12 @@ def _let_it_repeat(policy: Path) -> None:
     text = policy.read_text(encoding="utf-8")
     text = text.replace("total_epsilon = 5.0", "total_epsilon = 100.0")
     policy.write_text(text.replace("ask_a_person = true", "ask_a_person = false"), encoding="utf-8")
+
+
+def _let_persons_lose_more(league: Path) -> None:
+    """Raise the league's own cap as far."""
+    text = league.read_text(encoding="utf-8")
+    league.write_text(text.replace("epsilon = 30.0", "epsilon = 1000.0"), encoding="utf-8")
 
 
 def _observe_window(

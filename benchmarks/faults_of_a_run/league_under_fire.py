@@ -30,6 +30,8 @@ from hanse_server.league import RunFolder
 
 _SOURCE = Path(__file__).parents[2] / "examples" / "own_data"
 _TOTAL_EPSILON = 60.0
+_PERSON_EPSILON = 240.0
+"""For a customer of both partners: no run ends for want of it before the vaults' own caps."""
 _RUN_EPSILON = {"churn": 0.02, "popularity": 2.0}
 """What a run costs: hundreds of both stay below the cap, and the one whose sum is looked at has little noise."""
 _MORE_ROUNDS = 2
@@ -106,6 +108,12 @@ def league_under_fire() -> Iterator[LeagueUnderFire]:
             if roomy == text or load_policy(policy).limits.ask_a_person:
                 raise RuntimeError(f"the policy of {partner} is not as it was expected")
             policy.write_text(roomy, encoding="utf-8")
+        league = workshop.league.root / "league.toml"
+        text = league.read_text(encoding="utf-8")
+        roomy = text.replace("epsilon = 15.0", f"epsilon = {_PERSON_EPSILON}")
+        if roomy == text:
+            raise RuntimeError("league.toml is not as it was expected")
+        league.write_text(roomy, encoding="utf-8")
         memory = MemoryLeague(workshop)
         memory.start_consent()
         try:

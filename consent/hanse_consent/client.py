@@ -17,9 +17,11 @@ from hanse_consent.runs.standing import RunOutcome, RunReport
 from hanse_privacy.errors import InvalidValueError, SignatureInvalidError
 from hanse_privacy.identity import PublicKey, SigningKey
 from hanse_privacy.protocol.approval import ApprovalRequest, RunApproval, SignedApproval
-from hanse_privacy.protocol.budget_report import BudgetReceipt, BudgetReport
+from hanse_privacy.protocol.budget_report import BudgetReport
 from hanse_privacy.protocol.cohort import Cohort, CohortOpeningError, decode_answer
 from hanse_privacy.protocol.documents import Document
+from hanse_privacy.protocol.league_budget_report import LeagueBudgetReport
+from hanse_privacy.protocol.ledger_report import BudgetReceipt, LedgerReport
 from hanse_privacy.protocol.manifest import CohortManifest, CohortReceipt, CohortReport, CohortRequest
 from hanse_privacy.protocol.signed_request import TIME_TOLERANCE, HttpRequest, sign_request
 from hanse_privacy.validation import require
@@ -113,8 +115,14 @@ class ConsentClient:
         Returns:
             The receipt; its outcome says whether the report was taken.
         """
-        body = self._send("POST", "/v1/budget-reports", report.sign(self._key))
-        receipt = self._signed(BudgetReceipt, body, name="receipt")
+        return self._budget_receipt("/v1/budget-reports", report)
+
+    def report_league_budget(self, report: LeagueBudgetReport) -> BudgetReceipt:
+        """As a centre: say how the league's budget stands for a partner of the service. As :meth:`report_budget`."""
+        return self._budget_receipt("/v1/league-budget-reports", report)
+
+    def _budget_receipt(self, path: str, report: LedgerReport) -> BudgetReceipt:
+        receipt = self._signed(BudgetReceipt, self._send("POST", path, report.sign(self._key)), name="receipt")
         if (receipt.partner, receipt.report) != (report.partner, report.digest):
             raise ConsentAnswerInvalidError(
                 "The receipt is for another report.", "It may be replayed from an earlier one; look after the network."

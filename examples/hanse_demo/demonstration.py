@@ -21,8 +21,7 @@ from hanse_demo.workshop import Workshop
 from hanse_models.catalogue import load_catalogue
 from hanse_privacy.process_environment import child_environment
 from hanse_privacy.protocol.proposal import RunProposal
-from hanse_server.approval import record_outcome, require_approval, services_of
-from hanse_server.league import RunFolder
+from hanse_server.approval import record_outcome, seek_approval
 from hanse_server.submission import follow, propose, submit
 
 _READY_TIMEOUT_S = 90.0
@@ -160,10 +159,9 @@ class Demonstration:
     def _approve(self, proposal: RunProposal) -> None:
         self._display.detail("officers read the proposal")
         approved: list[str] = []
-        require_approval(
-            services_of(self._workshop.league),
+        seek_approval(
+            self._workshop.league,
             proposal=proposal,
-            signed_proposal=RunFolder(self._workshop.league, proposal.run).signed_proposal(),
             timeout_s=_COMMAND_TIMEOUT_S,
             told=lambda standings: approved.extend(self._officers.approve(proposal.run, standings)),
             poll_s=_APPROVAL_POLL_S,

@@ -32,7 +32,7 @@ from hanse_demo.workshop import Workshop
 from hanse_models.catalogue import load_catalogue
 from hanse_privacy.identity import SigningKey
 from hanse_privacy.protocol.proposal import RunProposal
-from hanse_server.approval import record_outcome, require_approval, services_of
+from hanse_server.approval import record_outcome, seek_approval
 from hanse_server.flower.memory_grid import MemoryGrid
 from hanse_server.flower.server_app import app as server_app
 from hanse_server.league import RunFolder
@@ -133,11 +133,9 @@ def have_approved(workshop: Workshop, officers: ScriptedOfficers, proposal: RunP
     Raises:
         HanseError: If the law, or what is registered, forbids it.
     """
-    home = workshop.league
-    require_approval(
-        services_of(home),
+    seek_approval(
+        workshop.league,
         proposal=proposal,
-        signed_proposal=RunFolder(home, proposal.run).signed_proposal(),
         timeout_s=_READY_TIMEOUT_S,
         told=lambda standings: officers.approve(proposal.run, standings),
         poll_s=_POLL_S,

@@ -5,17 +5,24 @@ renewed. A sub-cap counts the events of one purpose, of one operation, of one ki
 any of these together.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from fractions import Fraction
 
 from hanse_privacy.accounting import ReleaseEvent, epsilon_from_rho, epsilon_of, rho_for, total_rho
+from hanse_privacy.errors import HanseError
 from hanse_privacy.units import PrivacyBudget
 from hanse_privacy.validation import require, require_at_least
 
 LIFETIME = "lifetime"
 """The name of the cap over everything."""
+
+
+class BudgetExhaustedError(HanseError):
+    """A release or a run would pass a cap; it is refused before anything leaves."""
+
+    code = "BUDGET_EXHAUSTED"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -158,4 +165,49 @@ def state(cap: Cap, events: Iterable[ReleaseEvent]) -> CapStatement:
         spent_epsilon=epsilon_of(counted, delta=cap.budget.delta),
         remaining_epsilon=epsilon_from_rho(max(left, Fraction(0)), delta=cap.budget.delta),
         charges=len(counted),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class CapOwner:
+    """Whose cap it is, as an error says it.
+
+    Args:
+        whose: Before the cap's name, such as "this vault's".
+        of_whom: After ε, where it is not one customer of one partner.
+        decides: Who may change it, after "or".
+    """
+
+    whose: str
+    of_whom: str
+    decides: str
+
+
+def require_room(
+    cap: Cap, *, spent: Sequence[ReleaseEvent], asked: Sequence[ReleaseEvent], run: str, now: datetime, owner: CapOwner
+) -> None:
+    """Refuse what would pass a cap together with what was spent of it.
+
+    Args:
+        cap: The cap.
+        spent: The events that count against it.
+        asked: Those that would.
+        run: Whose they are.
+        now: Says when the cap is renewed.
+        owner: Whose cap it is, in the error.
+
+    Raises:
+        BudgetExhaustedError: With what is asked, spent and left.
+    """
+    after = epsilon_of([*spent, *asked], delta=cap.budget.delta)
+    if after <= cap.budget.epsilon:
+        return
+    stands = state(cap, spent)
+    renewed = f"; it is renewed on {cap.ends(now)}" if cap.period_days is not None else ""
+    raise BudgetExhaustedError(
+        f"Run {run} asks for ε = {epsilon_of(asked, delta=cap.budget.delta):.3f}{owner.of_whom}; ε ="
+        f" {stands.spent_epsilon:.3f} is spent, and both together are ε = {after:.3f}, above {owner.whose} {cap.name}"
+        f" cap of {cap.budget.epsilon:.3f} (δ = {cap.budget.delta:g}), which leaves ε ="
+        f" {stands.remaining_epsilon:.3f} for one more run{renewed}.",
+        f"Ask for less, or {owner.decides}.",
     )

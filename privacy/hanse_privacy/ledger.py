@@ -13,7 +13,15 @@ from datetime import datetime
 from pathlib import Path
 
 from hanse_privacy.accounting import ReleaseEvent, epsilon_of
-from hanse_privacy.caps import Cap, CapStatement, Charge, state
+from hanse_privacy.caps import (
+    BudgetExhaustedError,
+    Cap,
+    CapOwner,
+    CapStatement,
+    Charge,
+    require_room,
+    state,
+)
 from hanse_privacy.earlier_ledger import earlier_charges, is_earlier
 from hanse_privacy.errors import HanseError
 from hanse_privacy.ledger_entries import (
@@ -29,11 +37,9 @@ from hanse_privacy.ledger_entries import (
 from hanse_privacy.units import PrivacyBudget
 from hanse_privacy.validation import require_not_empty
 
-
-class BudgetExhaustedError(HanseError):
-    """A release or a run would pass a cap; it is refused before anything leaves."""
-
-    code = "BUDGET_EXHAUSTED"
+_THIS_VAULT = CapOwner(
+    whose="this vault's", of_whom="", decides="let the partner's owner decide on the cap in its policy"
+)
 
 
 class AttemptAlreadyPaidError(HanseError):
@@ -221,18 +227,9 @@ class PrivacyLedger:
         now = self._clock()
         for cap in self._caps:
             asked = [charge.event for charge in charges if cap.counts(charge, at=now, now=now)]
-            spent = _counted(cap, entries, now)
-            after = epsilon_of([*spent, *asked], delta=cap.budget.delta)
-            if asked and after > cap.budget.epsilon:
-                stands = state(cap, spent)
-                renewed = f"; it is renewed on {cap.ends(now)}" if cap.period_days is not None else ""
-                raise BudgetExhaustedError(
-                    f"Run {charges[0].run} asks for ε = {epsilon_of(asked, delta=cap.budget.delta):.3f};"
-                    f" ε = {stands.spent_epsilon:.3f} is spent, and both together are ε = {after:.3f}, above this"
-                    f" vault's {cap.name} cap of {cap.budget.epsilon:.3f} (δ = {cap.budget.delta:g}), which leaves"
-                    f" ε = {stands.remaining_epsilon:.3f} for one more run{renewed}.",
-                    "Ask for less, or let the partner's owner decide on the cap in its policy.",
-                )
+            if asked:
+                spent = _counted(cap, entries, now)
+                require_room(cap, spent=spent, asked=asked, run=charges[0].run, now=now, owner=_THIS_VAULT)
 
     @contextmanager
     def _connected(self) -> Iterator[sqlite3.Connection]:

@@ -83,17 +83,18 @@ class LedgerEntry:
         return self.charge.event
 
 
-def add_missing_columns(connection: sqlite3.Connection, *, table: str) -> None:
-    """Give a table of charges from before there was a column that column, with nothing in it.
+def add_missing_columns(connection: sqlite3.Connection, *, table: str, columns: Sequence[str] = CHARGE_COLUMNS) -> None:
+    """Give a table of charges from before there was a column that column, with its default in it.
 
     Args:
         connection: In no transaction.
         table: Its name.
+        columns: What it should have; the definition of each.
     """
     # Looked at and mended in one transaction: a vault and its owner's command may open the file at once.
     connection.execute("BEGIN IMMEDIATE")
     there = {row[1] for row in connection.execute(f"PRAGMA table_info({table})")}
-    for column in CHARGE_COLUMNS:
+    for column in columns:
         if column.split()[0] not in there:
             connection.execute(f"ALTER TABLE {table} ADD COLUMN {column}")
     connection.execute("COMMIT")

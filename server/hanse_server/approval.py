@@ -5,21 +5,19 @@ Nothing here is needed for safety: a vault that finds no approval refuses. It sp
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Protocol
 
-from hanse_consent.client import ConsentClient
 from hanse_consent.errors import ConsentUnavailableError
-from hanse_consent.runs.standing import RunOutcome, RunReport, RunStage, RunStanding
+from hanse_consent.runs.standing import RunOutcome, RunStage, RunStanding
 from hanse_privacy.accounting import epsilon_of
 from hanse_privacy.canonical import canonical_digest
 from hanse_privacy.errors import HanseError
 from hanse_privacy.protocol.proposal import RunProposal
+from hanse_server.budget_reports import report_budget
+from hanse_server.consent_services import ServedPartners, services_of
 from hanse_server.league import LeagueHome, RunFolder
 from hanse_server.league_ledger import LeagueLedger
 
 POLL_S = 1.0
-_TIMEOUT_S = 30.0
 
 
 class NotApprovedError(HanseError):
@@ -28,39 +26,30 @@ class NotApprovedError(HanseError):
     code = "RUN_NOT_APPROVED"
 
 
-class ApprovalService(Protocol):
-    """One consent service, as the centre knows it."""
-
-    def submit_run(self, signed_proposal: bytes) -> RunReport:
-        """Submit a proposal; sent again, only say where it stands."""
-
-    def run_state(self, run: str) -> RunReport:
-        """Where a run stands at every controller of the service."""
-
-    def record_outcome(self, run: str, outcome: RunOutcome) -> RunReport:
-        """Say what became of a run."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class ServedPartners:
-    """A consent service and the partners of the roster that it serves."""
-
-    service: ApprovalService
-    partners: tuple[str, ...]
-
-
-def services_of(home: LeagueHome) -> tuple[ServedPartners, ...]:
-    """The consent services that ``league.toml`` names.
+def seek_approval(
+    home: LeagueHome,
+    *,
+    proposal: RunProposal,
+    timeout_s: float,
+    told: Callable[[tuple[RunStanding, ...]], object],
+    poll_s: float = POLL_S,
+) -> None:
+    """Tell every consent service how the league's budget stands, then do as :func:`require_approval`.
 
     Raises:
-        HanseError: If the league's file or key is not valid.
+        LeagueLedgerError: If a service was told of a newer ledger of the league; nothing is submitted.
+        NotApprovedError: If the run may not start.
+        HanseError: If a service does not answer, or does not take budget or proposal.
     """
-    league, key = home.load(), home.key()
-    return tuple(
-        ServedPartners(
-            service=ConsentClient(entry.url, league.centre.name, key, entry.key, _TIMEOUT_S), partners=entry.partners
-        )
-        for entry in league.consent_services
+    services = services_of(home)
+    report_budget(services, home=home)
+    require_approval(
+        services,
+        proposal=proposal,
+        signed_proposal=RunFolder(home, proposal.run).signed_proposal(),
+        timeout_s=timeout_s,
+        told=told,
+        poll_s=poll_s,
     )
 
 
@@ -121,7 +110,7 @@ def require_approval(
 
 
 def record_outcome(home: LeagueHome, *, proposal: RunProposal) -> None:
-    """Tell every consent service what became of a run, from the run's own journal and result.
+    """Tell every consent service what became of a run, from the run's own journal and result, and what is spent now.
 
     Attempts that were asked count as paid, whether or not they were answered.
 
@@ -136,10 +125,12 @@ def record_outcome(home: LeagueHome, *, proposal: RunProposal) -> None:
         completed=result is not None,
         result_sha256=canonical_digest(result) if result is not None else None,
         rounds=begun,
-        epsilon_spent=epsilon_of(LeagueLedger(home.ledger).attempts(proposal.run), delta=proposal.delta),
+        epsilon_spent=epsilon_of(LeagueLedger.of(home).attempts(proposal.run), delta=proposal.delta),
     )
-    for served in services_of(home):
+    services = services_of(home)
+    for served in services:
         served.service.record_outcome(proposal.run, outcome)
+    report_budget(services, home=home)
 
 
 def _standings(services: Sequence[ServedPartners], proposal: RunProposal) -> tuple[RunStanding, ...]:

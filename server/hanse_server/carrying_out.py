@@ -10,8 +10,8 @@ from hanse_consent.runs.standing import RunStanding
 from hanse_privacy.errors import HanseError
 from hanse_privacy.protocol.proposal import RunProposal
 from hanse_privacy.terminal import plain
-from hanse_server.approval import record_outcome, require_approval, services_of
-from hanse_server.league import LeagueHome, RunFolder
+from hanse_server.approval import record_outcome, seek_approval
+from hanse_server.league import LeagueHome
 from hanse_server.submission import follow, submit
 
 _QUIET_LIMIT_S = 3700.0
@@ -26,10 +26,9 @@ def carry_out(home: LeagueHome, proposal: RunProposal, *, console: Console) -> d
     console.print(f"Run {proposal.run}: ε = {proposal.cost_epsilon():.3f}, δ = {proposal.delta:g}", highlight=False)
     console.print(proposal.guarantee.explain(), highlight=False, markup=False)
     console.print("Compliance officers of every partner have to approve it in their consent service.")
-    require_approval(
-        services_of(home),
+    seek_approval(
+        home,
         proposal=proposal,
-        signed_proposal=RunFolder(home, proposal.run).signed_proposal(),
         timeout_s=home.load().deadlines.approval_s,
         told=_standings_on(console),
     )

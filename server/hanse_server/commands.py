@@ -2,20 +2,18 @@
 
 import json
 import os
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from hanse_privacy.identity import SigningKey
 from hanse_server.carrying_out import carry_out
 from hanse_server.flower.processes import environment, prepare, superlink_command
 from hanse_server.league import LeagueHome
-from hanse_server.league_ledger import LeagueLedger
-from hanse_server.person_spending import epsilon_of_a_person
+from hanse_server.league_budget import LeagueBudget
+from hanse_server.league_budget_pages import budget_as_json, budget_tables
 from hanse_server.submission import propose
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
@@ -67,21 +65,11 @@ def run(
 def budget(
     home: HomeOption,
     *,
-    delta: Annotated[float, typer.Option(help="The δ at which ε is stated.")] = 1e-6,
     as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON, for programs.")] = False,
 ) -> None:
-    """Show what was asked of each partner, run by run and together."""
-    paths = LeagueHome(root=home)
-    found, person = LeagueLedger(paths.ledger).spending(delta=delta), epsilon_of_a_person(paths, delta=delta)
+    """Show what a person may lose and has lost, run by run, and what was asked of each partner."""
+    found = LeagueBudget.read(LeagueHome(root=home))
     if as_json:
-        spending = [asdict(one) for one in found]
-        typer.echo(json.dumps({"delta": delta, "spending": spending, "epsilon_of_a_person": person}, indent=1))
-        return
-    table = Table("partner", "run", "attempts asked", "answered", "ε at most")
-    for one in found:
-        table.add_row(one.partner, one.run or "all together", str(one.asked), str(one.answered), f"{one.epsilon:.3f}")
-    table.caption = (
-        f"δ = {delta:g}, for one customer at that partner. Losses compose: they do not add up."
-        f" A person who is a customer of every partner: ε = {person:.3f} at most, over all runs."
-    )
-    _console().print(table)
+        typer.echo(json.dumps(budget_as_json(found), indent=1))
+    else:
+        _console().print(*budget_tables(found))

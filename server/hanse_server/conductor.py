@@ -89,6 +89,7 @@ class Conductor:
 
         Raises:
             RunFailedError: Naming every vault that was missing or refused, and the reason.
+            BudgetExhaustedError: If a person would lose more than the league's cap.
         """
         expected = len(self.proposal.roster)
         connected = self.transport.wait_for(expected, timeout_s=self.deadlines.nodes_s)
@@ -185,7 +186,7 @@ class Conductor:
         """Collect every vault's masked vector and add up; none if a vault lost the attempt."""
         is_void, faults = False, dict.fromkeys(collection.partners, "")
         charge = self.proposal.charge(step, round_number=collection.attempt.round, attempt=collection.attempt.attempt)
-        self.ledger.ask(collection.partners, charge)
+        self.ledger.ask(collection.partners, charge, vaults_of_unit=self.proposal.unit.vaults)
         for _ in range(_SENDS):
             # Whoever answered before sends the same bytes again: nobody is asked for a second vector.
             answers, faults = self._ask(

@@ -9,14 +9,16 @@ from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from hanse_privacy.caps import Cap
 from hanse_privacy.errors import HanseError, InvalidValueError
 from hanse_privacy.identity import PublicKey, SigningKey
+from hanse_privacy.protocol.ledger_report import SMALLEST_DELTA
 from hanse_privacy.protocol.proposal import Recipient, RosterEntry
 from hanse_privacy.protocol.question_steps import GroupName
 from hanse_privacy.protocol.vocabulary import PartyName, PurposeName, Tier
 from hanse_privacy.protocol.written_units import Unit
 from hanse_privacy.settings_files import read_settings
-from hanse_privacy.units import CustomerAtOnePartner
+from hanse_privacy.units import CustomerAtOnePartner, PrivacyBudget
 
 
 class LeagueInvalidError(HanseError):
@@ -67,6 +69,19 @@ class ConsentServiceEntry(_Section):
         return PublicKey.from_text(self.public_key)
 
 
+class BudgetSettings(_Section):
+    """What all runs together may cost one person."""
+
+    epsilon: float = Field(gt=0)
+    """The most that a person who is a customer of every partner may lose, ever, at ``delta``."""
+    delta: float = Field(ge=SMALLEST_DELTA, lt=1e-3)
+
+    @property
+    def cap(self) -> Cap:
+        """As the league's ledger reads it."""
+        return Cap(name="person", budget=PrivacyBudget(epsilon=self.epsilon, delta=self.delta))
+
+
 class QuestionSettings(_Section):
     """What questions over the league are for, and what every one of them states."""
 
@@ -97,6 +112,7 @@ class League(_Section):
     superlink: str = Field(default="127.0.0.1:8000", pattern=r"^[0-9A-Za-z.:\[\]-]+:\d+$")
     consent_services: tuple[ConsentServiceEntry, ...]
     """Where officers approve runs: each partner of the roster is served by exactly one."""
+    budget: BudgetSettings
     deadlines: Deadlines = Deadlines()
     questions: QuestionSettings | None = None
     """Present where anyone of the central team may ask questions with ``hanse ask``."""

@@ -5,26 +5,43 @@ two differ by attempts that were asked and never answered: the league's is the l
 before an earlier one has lost entries, and nothing more is asked of it.
 """
 
+import hashlib
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Self
 
-from hanse_privacy.accounting import ReleaseEvent, epsilon_of
-from hanse_privacy.caps import Charge
+from hanse_privacy.accounting import ReleaseEvent
+from hanse_privacy.canonical import canonical_bytes
+from hanse_privacy.caps import Cap, CapOwner, Charge, require_room
 from hanse_privacy.errors import HanseError
 from hanse_privacy.identity import PublicKey
-from hanse_privacy.ledger_entries import CHARGE_COLUMNS, CHARGE_NAMES, add_missing_columns, charge_of, row_of
+from hanse_privacy.ledger_entries import (
+    CHARGE_COLUMNS,
+    CHARGE_NAMES,
+    NO_ENTRIES,
+    add_missing_columns,
+    charge_of,
+    row_of,
+)
+from hanse_privacy.protocol.ledger_report import LedgerPlace
 from hanse_privacy.protocol.ledger_statement import open_statement
+from hanse_privacy.protocol.proposal import RunProposal
+from hanse_server.league import LeagueHome
+from hanse_server.league_spending import Asked, events_of_a_person
 
+_VAULTS_OF_UNIT = "vaults_of_unit INTEGER NOT NULL DEFAULT 1"
+"""Came last: of what was asked before, the unit counts as the weakest, one customer at one partner."""
 _SCHEMA = f"""
 CREATE TABLE IF NOT EXISTS asked (
     partner TEXT NOT NULL,
     {", ".join(CHARGE_COLUMNS)},
     asked_at TEXT NOT NULL,
     answered_at TEXT,
+    {_VAULTS_OF_UNIT},
     PRIMARY KEY (partner, run, round, attempt)
 ) STRICT;
 CREATE TABLE IF NOT EXISTS statement (
@@ -36,6 +53,13 @@ CREATE TABLE IF NOT EXISTS statement (
     PRIMARY KEY (partner, public_key)
 ) STRICT;
 """
+
+
+_THE_LEAGUE = CapOwner(
+    whose="the league's",
+    of_whom=" for a person who is a customer of every partner",
+    decides="decide on the cap: [budget] in league.toml",
+)
 
 
 class LeagueLedgerError(HanseError):
@@ -51,64 +75,95 @@ class LedgersDisagreeError(HanseError):
 
 
 @dataclass(frozen=True, kw_only=True)
-class PartnerSpending:
-    """What was asked of one partner.
+class LedgerReading:
+    """The whole ledger at one moment.
 
     Args:
-        partner: Its name.
-        run: The run; none for all of them together.
-        asked: Attempts asked.
-        answered: Attempts answered.
-        epsilon: What all that was asked has cost at most, together.
+        asked: Every attempt of every partner, in the order in which they were asked.
+        heads: A digest for each of them that stands for all before it, too; before these the one of an empty ledger.
+        at: When; the later of two readings has at least as many entries.
     """
 
-    partner: str
-    run: str | None
-    asked: int
-    answered: int
-    epsilon: float
+    asked: tuple[Asked, ...]
+    heads: tuple[str, ...]
+    at: datetime
 
+    @property
+    def end(self) -> LedgerPlace:
+        """The last entry."""
+        return LedgerPlace(position=len(self.asked), head=self.heads[-1])
 
-@dataclass(frozen=True, kw_only=True)
-class RunAsked:
-    """What was asked in one run.
-
-    Args:
-        run: Its name.
-        partners: How many were asked.
-        events: Every attempt, once for all partners.
-    """
-
-    run: str
-    partners: int
-    events: tuple[ReleaseEvent, ...]
+    def place(self, position: int) -> LedgerPlace | None:
+        """The entry at a position; none beyond the last."""
+        return LedgerPlace(position=position, head=self.heads[position]) if position < len(self.heads) else None
 
 
 class LeagueLedger:
     """The ledger, in a SQLite file of the centre.
 
+    Guarantee: what all attempts that were asked cost a person who is a customer of every partner never passes the cap,
+    whatever runs at the same time and wherever the process is killed; as far as the centre is honest and the file is
+    the newest (the consent services know whether it is: :mod:`hanse_server.budget_reports`).
+
     Args:
         path: The file; made if it is missing.
+        cap: The most that a person may lose.
+        clock: The centre's clock.
 
     Raises:
         LeagueLedgerError: If it cannot be written.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, cap: Cap, clock: Callable[[], datetime]) -> None:
         self._path = path
+        self._cap = cap
+        self._clock = clock
         with self._connected() as connection:
             connection.executescript(_SCHEMA)
-            add_missing_columns(connection, table="asked")
+            add_missing_columns(connection, table="asked", columns=(*CHARGE_COLUMNS, _VAULTS_OF_UNIT))
 
-    def ask(self, partners: Iterable[str], charge: Charge) -> None:
-        """Charge partners for an attempt before they are asked; asked again, it is charged once."""
-        row = (*row_of(charge), _now(), None)
+    @classmethod
+    def of(cls, home: LeagueHome) -> Self:
+        """The ledger of a centre, under the cap that its ``league.toml`` names.
+
+        Raises:
+            HanseError: If the league's file is not valid, or the ledger cannot be written.
+        """
+        return cls(home.ledger, cap=home.load().budget.cap, clock=lambda: datetime.now(tz=UTC))
+
+    def require_room_for(self, proposal: RunProposal) -> None:
+        """Refuse a whole run that would not fit, before anybody is asked to approve it.
+
+        Raises:
+            BudgetExhaustedError: With what is asked, spent and left, for a person who is a customer of every partner.
+        """
+        self._require_room(events_of_a_person(self.read().asked), proposal.events_of_a_person(), run=proposal.run)
+
+    def ask(self, partners: Collection[str], charge: Charge, *, vaults_of_unit: int) -> None:
+        """Charge partners for an attempt before they are asked; asked again, it is charged once.
+
+        Args:
+            partners: The run's whole roster.
+            charge: What it costs.
+            vaults_of_unit: At so many vaults one of the run's units may be.
+
+        Raises:
+            BudgetExhaustedError: If a person would lose more than the cap; nothing is charged, and nobody may be asked.
+        """
         with self._transaction() as connection:
+            before = _rows(connection)
+            row = (*row_of(charge), vaults_of_unit, self._now(), None)
             connection.executemany(
-                f"INSERT OR IGNORE INTO asked (partner, {CHARGE_NAMES}, asked_at, answered_at)"  # noqa: S608 - own text
+                f"INSERT OR IGNORE INTO asked (partner, {CHARGE_NAMES}, vaults_of_unit, asked_at, answered_at)"  # noqa: S608 - own text
                 f" VALUES ({', '.join('?' * (1 + len(row)))})",
                 [(partner, *row) for partner in partners],
             )
+            after = _rows(connection)
+            if len(after) > len(before):
+                mine = (charge.run, charge.round, charge.attempt)
+                spent = events_of_a_person([one for one in before if _attempt(one) != mine])
+                asked = events_of_a_person([one for one in after if _attempt(one) == mine])
+                self._require_room(spent, asked, run=charge.run)
 
     def take_statement(self, signed: bytes, *, partner: str, key: PublicKey, answered: Charge | None) -> None:
         """Keep a vault's word on its ledger, unless it contradicts an earlier one.
@@ -129,7 +184,7 @@ class LeagueLedger:
                 connection.execute(
                     "UPDATE asked SET answered_at = ? WHERE partner = ? AND run = ? AND round = ? AND attempt = ?"
                     " AND answered_at IS NULL",
-                    (_now(), partner, answered.run, answered.round, answered.attempt),
+                    (self._now(), partner, answered.run, answered.round, answered.attempt),
                 )
             row = connection.execute(
                 "SELECT position, head FROM statement WHERE partner = ? AND public_key = ?", (partner, key.text)
@@ -159,43 +214,24 @@ class LeagueLedger:
 
     def attempts(self, run: str) -> tuple[ReleaseEvent, ...]:
         """Every attempt of a run that was asked, once for all partners."""
-        with self._connected() as connection:
-            rows = connection.execute(
-                f"SELECT DISTINCT {CHARGE_NAMES} FROM asked WHERE run = ? ORDER BY round, attempt",  # noqa: S608 - own text
-                (run,),
-            ).fetchall()
-        return tuple(charge_of(row).event for row in rows)
+        events = {_attempt(one): one.charge.event for one in self.read().asked if one.charge.run == run}
+        return tuple(events[attempt] for attempt in sorted(events))
 
-    def runs(self) -> tuple[RunAsked, ...]:
-        """Every run that anything was asked in."""
-        with self._connected() as connection:
-            rows = connection.execute("SELECT run, count(DISTINCT partner) FROM asked GROUP BY run").fetchall()
-        return tuple(RunAsked(run=run, partners=partners, events=self.attempts(run)) for run, partners in rows)
+    def read(self) -> LedgerReading:
+        """All of it."""
+        # The writers' lock is held, so that who reads later is later by the clock, too.
+        with self._transaction() as connection:
+            asked, at = _rows(connection), self._clock()
+        heads = [NO_ENTRIES]
+        for one in asked:
+            heads.append(_head(heads[-1], one))
+        return LedgerReading(asked=asked, heads=tuple(heads), at=at)
 
-    def spending(self, *, delta: float) -> tuple[PartnerSpending, ...]:
-        """What was asked of each partner: each run, then all of them together, at one δ."""
-        with self._connected() as connection:
-            rows = connection.execute(
-                f"SELECT partner, answered_at IS NOT NULL, {CHARGE_NAMES} FROM asked"  # noqa: S608 - own text
-                " ORDER BY partner, asked_at, round, attempt"
-            ).fetchall()
-        found: dict[tuple[str, str | None], list[tuple[ReleaseEvent, bool]]] = {}
-        for partner, was_answered, *row in rows:
-            charge = charge_of(row)
-            for key in ((partner, charge.run), (partner, None)):
-                found.setdefault(key, []).append((charge.event, bool(was_answered)))
-        # Each partner's total after its runs.
-        ordered = sorted(found, key=lambda key: (key[0], key[1] is None))
-        return tuple(
-            PartnerSpending(
-                partner=partner,
-                run=run,
-                asked=len(found[(partner, run)]),
-                answered=sum(was_answered for _, was_answered in found[(partner, run)]),
-                epsilon=epsilon_of([event for event, _ in found[(partner, run)]], delta=delta),
-            )
-            for partner, run in ordered
-        )
+    def _require_room(self, spent: Sequence[ReleaseEvent], asked: Sequence[ReleaseEvent], *, run: str) -> None:
+        require_room(self._cap, spent=spent, asked=asked, run=run, now=self._clock(), owner=_THE_LEAGUE)
+
+    def _now(self) -> str:
+        return self._clock().astimezone(UTC).isoformat()
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
@@ -218,5 +254,28 @@ class LeagueLedger:
             ) from error
 
 
-def _now() -> str:
-    return datetime.now(tz=UTC).isoformat()
+def _rows(connection: sqlite3.Connection) -> tuple[Asked, ...]:
+    rows = connection.execute(
+        f"SELECT partner, vaults_of_unit, asked_at, answered_at IS NOT NULL, {CHARGE_NAMES} FROM asked"  # noqa: S608 - own text
+        " ORDER BY rowid"
+    )
+    return tuple(
+        Asked(
+            partner=partner,
+            charge=charge_of(charge),
+            vaults_of_unit=vaults_of_unit,
+            at=datetime.fromisoformat(at),
+            was_answered=bool(was_answered),
+        )
+        for partner, vaults_of_unit, at, was_answered, *charge in rows
+    )
+
+
+def _attempt(asked: Asked) -> tuple[str, int, int]:
+    return asked.charge.run, asked.charge.round, asked.charge.attempt
+
+
+def _head(before: str, asked: Asked) -> str:
+    # Whether it was answered is not in it: that comes later.
+    said = [before, asked.partner, *row_of(asked.charge), asked.vaults_of_unit, asked.at.isoformat()]
+    return hashlib.sha256(canonical_bytes(said)).hexdigest()

@@ -38,7 +38,7 @@ def conduct_run(home: LeagueHome, *, run: str, transport: Transport) -> None:
             centre=league.centre.name,
             key=key,
             transport=transport,
-            ledger=LeagueLedger(home.ledger),
+            ledger=LeagueLedger.of(home),
             deadlines=league.deadlines,
             journal=folder.note,
             clock=lambda: datetime.now(tz=UTC),

@@ -14,6 +14,7 @@ from hanse_server.conductor import RunFailedError
 from hanse_server.drafting import complete, load_draft
 from hanse_server.flower.processes import environment, prepare, submit_command
 from hanse_server.league import League, LeagueHome, RunFolder
+from hanse_server.league_ledger import LeagueLedger
 from hanse_server.vouchers import with_vouchers
 
 _POLL_S = 0.2
@@ -54,11 +55,13 @@ def vouched(league: League, *, home: LeagueHome, now: datetime, valid_hours: flo
 
 
 def begin(home: LeagueHome, proposal: RunProposal) -> None:
-    """Sign a proposal and lay the run's folder out.
+    """Sign a proposal that the league's budget has room for, and lay the run's folder out.
 
     Raises:
-        HanseError: If the key cannot be read, or the folder not written.
+        BudgetExhaustedError: If a person would lose more than the league's cap.
+        HanseError: If the key or the ledger cannot be read, or the folder not written.
     """
+    LeagueLedger.of(home).require_room_for(proposal)
     RunFolder(home, proposal.run).create(proposal.sign(home.key()))
 
 

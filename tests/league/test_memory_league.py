@@ -37,8 +37,9 @@ from hanse_privacy.randomness import RandomSource, UnsafeSeededRandomness
 from hanse_privacy.release import CustomerSum, ReleaseLayout, add_noise
 from hanse_server.conductor import RunFailedError
 from hanse_server.league import RunFolder
+from hanse_server.league_budget import LeagueBudget
 from hanse_server.league_ledger import LeagueLedger
-from hanse_server.person_spending import epsilon_of_a_person
+from hanse_server.league_spending import spending
 
 
 def edit(path: Path, old: str, new: str) -> None:
@@ -151,9 +152,8 @@ def test_a_run_for_people_across_the_roster(league: MemoryLeague) -> None:
         events = [entry.event for entry in ledger_of(league, partner).entries() if entry.run == proposal.run]
         assert epsilon_of(events, delta=proposal.delta) == result["epsilon_of_proposal"] <= proposal.epsilon
     (one,) = events
-    assert epsilon_of_a_person(league.workshop.league, delta=proposal.delta) == pytest.approx(
-        epsilon_of([one], delta=proposal.delta)
-    )
+    person = LeagueBudget.read(league.workshop.league).person()
+    assert person.spent_epsilon == pytest.approx(epsilon_of([one], delta=person.cap.budget.delta))
 
 
 def test_a_vault_whose_policy_has_not_the_unit_takes_no_part(league: MemoryLeague) -> None:
@@ -346,7 +346,7 @@ def test_a_run_above_the_cap_is_refused_before_its_first_round(league: MemoryLea
     assert spent < statement.caps[0].spent_epsilon <= 5.0
     assert statement.end.position == 13
     # The league knows as much of it, from what it asked.
-    asked = {one.partner: one for one in LeagueLedger(league.workshop.league.ledger).spending(delta=1e-5)}
+    asked = {one.partner: one for one in spending(LeagueLedger.of(league.workshop.league).read().asked, delta=1e-5)}
     assert (asked["north"].asked, asked["north"].answered, asked["north"].run) == (13, 13, None)
     assert asked["north"].epsilon == statement.caps[0].spent_epsilon
 

@@ -25,10 +25,10 @@ from hanse_privacy.accounting import (
     epsilon_of,
     rho_for,
 )
-from hanse_privacy.caps import LIFETIME, Cap, Charge
+from hanse_privacy.caps import LIFETIME, BudgetExhaustedError, Cap, Charge
 from hanse_privacy.earlier_ledger import UNKNOWN_PURPOSE
 from hanse_privacy.errors import HanseError, InvalidValueError
-from hanse_privacy.ledger import AttemptAlreadyPaidError, BudgetExhaustedError, PrivacyLedger
+from hanse_privacy.ledger import AttemptAlreadyPaidError, PrivacyLedger
 from hanse_privacy.ledger_entries import NO_ENTRIES, LedgerUnusableError
 from hanse_privacy.units import PrivacyBudget
 

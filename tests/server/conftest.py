@@ -24,6 +24,8 @@ from hanse_demo.story import load_story
 from hanse_demo.workshop import lay_out
 from hanse_privacy.process_environment import child_environment
 
+sys.path.insert(0, str(Path(__file__).parent))
+
 _ROOT = Path(__file__).parents[2]
 SHIPPED = _ROOT / "server" / "deployment" / "nginx.conf"
 HANSE = str(Path(sys.executable).parent / "hanse")

@@ -1,6 +1,5 @@
 """The centre waits for officers of every controller, and says who refused and why."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -8,19 +7,24 @@ from typing import Any
 
 import pytest
 from pydantic import ValidationError
+from written_league import written_league
 
 from hanse_consent.errors import ConsentRefusedError, ConsentUnavailableError
 from hanse_consent.runs.standing import Ending, Finding, RunOutcome, RunReport, RunStage, RunStanding
 from hanse_privacy.accounting import epsilon_of
 from hanse_privacy.canonical import canonical_digest
 from hanse_privacy.identity import SigningKey
+from hanse_privacy.protocol.league_budget_report import LeagueBudgetReport
+from hanse_privacy.protocol.ledger_report import BudgetOutcome, BudgetReceipt
 from hanse_privacy.protocol.proposal import RunProposal
 from hanse_server import approval
-from hanse_server.approval import NotApprovedError, ServedPartners, record_outcome, require_approval
+from hanse_server.approval import NotApprovedError, record_outcome, require_approval, seek_approval
+from hanse_server.consent_services import ServedPartners
 from hanse_server.league import League, LeagueHome, RunFolder
-from hanse_server.league_ledger import LeagueLedger
+from hanse_server.league_ledger import LeagueLedger, LeagueLedgerError
 
-KEYS = {name: SigningKey.generate().public.text for name in ("north", "south", "consent")}
+PRIVATE = {name: SigningKey.generate() for name in ("north", "south", "consent")}
+KEYS = {name: key.public.text for name, key in PRIVATE.items()}
 NOW = datetime.now(tz=UTC)
 
 
@@ -68,6 +72,7 @@ class Service:
     stages: dict[str, list[RunStage | Exception]]
     submitted: list[bytes] = field(default_factory=list)
     outcomes: list[RunOutcome] = field(default_factory=list)
+    budgets: list[LeagueBudgetReport] = field(default_factory=list)
 
     def submit_run(self, signed_proposal: bytes) -> RunReport:
         self.submitted.append(signed_proposal)
@@ -83,6 +88,16 @@ class Service:
     def record_outcome(self, run: str, outcome: RunOutcome) -> RunReport:
         self.outcomes.append(outcome)
         return self.report(dict.fromkeys(self.stages, RunStage.FINISHED))
+
+    def report_league_budget(self, report: LeagueBudgetReport) -> BudgetReceipt:
+        self.budgets.append(report)
+        return BudgetReceipt(
+            partner=report.partner,
+            report=report.digest,
+            received_at=report.said_at,
+            outcome=BudgetOutcome.TAKEN,
+            last_position=None,
+        )
 
     def report(self, stages: dict[str, Any]) -> RunReport:
         return RunReport(
@@ -174,43 +189,60 @@ def test_a_service_that_decides_on_less_is_no_approval(proposal: RunProposal) ->
 
 @pytest.fixture
 def folder(proposal: RunProposal, tmp_path: Path) -> RunFolder:
-    made = RunFolder(LeagueHome(root=tmp_path), proposal.run)
+    made = RunFolder(written_league(tmp_path, **PRIVATE), proposal.run)
     made.create(b"signed")
     return made
 
 
 @pytest.fixture
-def told_to(proposal: RunProposal, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[RunOutcome]]:
+def told(proposal: RunProposal, monkeypatch: pytest.MonkeyPatch) -> Service:
     service = Service(proposal.digest, {"north": [RunStage.APPROVED]})
     served = (ServedPartners(service=service, partners=("north",)),)
     monkeypatch.setattr(approval, "services_of", lambda home: served)
-    yield service.outcomes
+    return service
 
 
 def test_an_outcome_counts_every_attempt_that_was_asked(
-    proposal: RunProposal, folder: RunFolder, told_to: list[RunOutcome], tmp_path: Path
+    proposal: RunProposal, folder: RunFolder, told: Service, tmp_path: Path
 ) -> None:
     asked = (*proposal.charges()[:2], proposal.charge(proposal.steps[0], round_number=2, attempt=2))
     for number in (1, 2):
         folder.note({"event": "round-started", "round": number})
     for charge in asked:
-        LeagueLedger(LeagueHome(root=tmp_path).ledger).ask(["north", "south"], charge)
+        LeagueLedger.of(LeagueHome(root=tmp_path)).ask(["north", "south"], charge, vaults_of_unit=1)
     folder.note({"event": "failed", "what": "no", "mend": "no"})
     record_outcome(LeagueHome(root=tmp_path), proposal=proposal)
-    (outcome,) = told_to
+    (outcome,) = told.outcomes
     assert (outcome.completed, outcome.result_sha256, outcome.rounds) == (False, None, 2)
     events = [charge.event for charge in asked]
     assert outcome.epsilon_spent == pytest.approx(epsilon_of(events, delta=proposal.delta))
+    # With it, the service hears what is spent now.
+    assert [(one.partner, one.ledger.position, one.runs[0].asked) for one in told.budgets] == [("north", 6, 3)]
     folder.write_result({"released": [1.5]})
     record_outcome(LeagueHome(root=tmp_path), proposal=proposal)
-    assert (told_to[1].completed, told_to[1].result_sha256) == (True, canonical_digest({"released": [1.5]}))
+    assert (told.outcomes[1].completed, told.outcomes[1].result_sha256) == (True, canonical_digest({"released": [1.5]}))
 
 
 def test_a_run_that_never_began_cost_nothing(
-    proposal: RunProposal, folder: RunFolder, told_to: list[RunOutcome], tmp_path: Path
+    proposal: RunProposal, folder: RunFolder, told: Service, tmp_path: Path
 ) -> None:
     record_outcome(LeagueHome(root=tmp_path), proposal=proposal)
-    assert (told_to[0].rounds, told_to[0].epsilon_spent) == (0, 0.0)
+    assert (told.outcomes[0].rounds, told.outcomes[0].epsilon_spent) == (0, 0.0)
+
+
+def test_officers_hear_the_leagues_budget_before_they_are_asked(
+    proposal: RunProposal, folder: RunFolder, told: Service, tmp_path: Path
+) -> None:
+    home = LeagueHome(root=tmp_path)
+    seek_approval(home, proposal=proposal, timeout_s=1, told=lambda _: None, poll_s=0.001)
+    assert ([one.ledger.position for one in told.budgets], told.submitted) == ([0], [b"signed"])
+    # Where it is not taken, nothing is submitted.
+    told.submitted.clear()
+    home.ledger.unlink()
+    home.ledger.write_bytes(b"no database at all" * 500)
+    with pytest.raises(LeagueLedgerError):
+        seek_approval(home, proposal=proposal, timeout_s=1, told=lambda _: None, poll_s=0.001)
+    assert told.submitted == []
 
 
 def test_every_partner_of_a_league_has_one_place_where_its_officers_decide() -> None:
@@ -220,6 +252,7 @@ def test_every_partner_of_a_league_has_one_place_where_its_officers_decide() -> 
         "centre": {"name": "centre", "country": "DE"},
         "week_one": date(2026, 1, 5),
         "roster": [{"partner": name, "public_key": KEYS[name]} for name in ("north", "south")],
+        "budget": {"epsilon": 30.0, "delta": 1e-5},
     }
     assert League.model_validate(fields | {"consent_services": [entry]}).consent_services[0].key.text == KEYS["consent"]
     for wrong in ([], [entry, entry], [entry | {"partners": ["north"]}], [entry | {"public_key": "x"}]):

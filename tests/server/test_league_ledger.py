@@ -1,17 +1,18 @@
 """The league's ledger: what is asked is charged before it is asked; a vault that went back is known."""
 
+import itertools
 import sqlite3
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
-from typer.testing import CliRunner
 
 from hanse_privacy.accounting import ReleaseEvent, epsilon_of
-from hanse_privacy.caps import Charge
+from hanse_privacy.caps import BudgetExhaustedError, Cap, Charge
 from hanse_privacy.errors import HanseError, SignatureInvalidError
 from hanse_privacy.identity import SigningKey
 from hanse_privacy.protocol.ledger_statement import (
@@ -20,11 +21,9 @@ from hanse_privacy.protocol.ledger_statement import (
     open_statement,
     sign_statement,
 )
-from hanse_privacy.protocol.proposal import RunProposal
-from hanse_server.commands import app
-from hanse_server.league import LeagueHome, RunFolder
+from hanse_privacy.units import PrivacyBudget
 from hanse_server.league_ledger import LeagueLedger, LeagueLedgerError, LedgersDisagreeError
-from hanse_server.person_spending import epsilon_of_a_person
+from hanse_server.league_spending import PartnerSpending, events_of_a_person, spending
 
 NORTH, SOUTH = SigningKey.generate(), SigningKey.generate()
 EVENT = ReleaseEvent(squared_sensitivity=100**2, variance_parameter=400**2, shares=2, size=50)
@@ -46,9 +45,22 @@ def statement(position: int, head: str = "ab", *, partner: str = "north", key: S
     return sign_statement(LedgerStatement(partner=partner, position=position, head=head), key=key)
 
 
+def opened(path: Path, *, epsilon: float = 50.0) -> LeagueLedger:
+    cap = Cap(name="person", budget=PrivacyBudget(epsilon=epsilon, delta=1e-6))
+    return LeagueLedger(path, cap=cap, clock=lambda: datetime.now(tz=UTC))
+
+
 @pytest.fixture
 def book(tmp_path: Path) -> LeagueLedger:
-    return LeagueLedger(tmp_path / "ledger.db")
+    return opened(tmp_path / "ledger.db")
+
+
+def costs(book: LeagueLedger) -> tuple[PartnerSpending, ...]:
+    return spending(book.read().asked, delta=1e-6)
+
+
+def of_a_person(book: LeagueLedger) -> tuple[ReleaseEvent, ...]:
+    return events_of_a_person(book.read().asked)
 
 
 def say(book: LeagueLedger, signed: bytes, *, answered: Charge | None = None) -> None:
@@ -56,12 +68,12 @@ def say(book: LeagueLedger, signed: bytes, *, answered: Charge | None = None) ->
 
 
 def test_each_partner_is_charged_for_what_it_is_asked(book: LeagueLedger, tmp_path: Path) -> None:
-    book.ask(["north", "south"], charge())
-    book.ask(["north", "south"], charge())
-    book.ask(["north", "south"], charge(attempt=2))
-    book.ask(["north"], charge(run="b"))
+    book.ask(["north", "south"], charge(), vaults_of_unit=1)
+    book.ask(["north", "south"], charge(), vaults_of_unit=1)
+    book.ask(["north", "south"], charge(attempt=2), vaults_of_unit=1)
+    book.ask(["north"], charge(run="b"), vaults_of_unit=1)
     say(book, statement(1), answered=charge(attempt=2))
-    found = {(one.partner, one.run): one for one in LeagueLedger(tmp_path / "ledger.db").spending(delta=1e-6)}
+    found = {(one.partner, one.run): one for one in costs(opened(tmp_path / "ledger.db"))}
     assert {key: (one.asked, one.answered) for key, one in found.items()} == {
         ("north", "a"): (2, 1),
         ("north", "b"): (1, 0),
@@ -74,23 +86,24 @@ def test_each_partner_is_charged_for_what_it_is_asked(book: LeagueLedger, tmp_pa
 
 
 def test_a_runs_attempts_are_counted_once_for_all_partners(book: LeagueLedger) -> None:
-    book.ask(["north", "south"], charge())
-    book.ask(["north", "south"], charge(attempt=2))
-    book.ask(["north"], charge(run="b"))
+    book.ask(["north", "south"], charge(), vaults_of_unit=1)
+    book.ask(["north", "south"], charge(attempt=2), vaults_of_unit=1)
+    book.ask(["north"], charge(run="b"), vaults_of_unit=1)
     assert book.attempts("a") == (EVENT, EVENT)
     assert book.attempts("c") == ()
 
 
 def test_a_ledger_from_before_it_was_written_what_was_read_goes_on(book: LeagueLedger, tmp_path: Path) -> None:
-    book.ask(["north"], charge())
+    book.ask(["north"], charge(), vaults_of_unit=1)
     with closing(sqlite3.connect(tmp_path / "ledger.db")) as connection, connection:
         connection.execute("ALTER TABLE asked DROP COLUMN data_categories")
-    again = LeagueLedger(tmp_path / "ledger.db")
-    again.ask(["north"], charge())
-    again.ask(["north"], charge(round_number=2))
+        connection.execute("ALTER TABLE asked DROP COLUMN vaults_of_unit")
+    again = opened(tmp_path / "ledger.db")
+    again.ask(["north"], charge(), vaults_of_unit=1)
+    again.ask(["north"], charge(round_number=2), vaults_of_unit=1)
     say(again, statement(2), answered=charge(round_number=2))
     assert again.attempts("a") == (EVENT, EVENT)
-    assert [(one.run, one.asked, one.answered) for one in again.spending(delta=1e-6)] == [("a", 2, 1), (None, 2, 1)]
+    assert [(one.run, one.asked, one.answered) for one in costs(again)] == [("a", 2, 1), (None, 2, 1)]
 
 
 def test_the_newest_word_is_kept_for_each_key(book: LeagueLedger) -> None:
@@ -104,13 +117,13 @@ def test_the_newest_word_is_kept_for_each_key(book: LeagueLedger) -> None:
 
 @pytest.mark.parametrize("later", [statement(2), statement(3, "cd"), statement(0)], ids=["older", "other", "empty"])
 def test_a_ledger_that_went_back_or_is_another_disagrees(book: LeagueLedger, later: bytes) -> None:
-    book.ask(["north"], charge())
+    book.ask(["north"], charge(), vaults_of_unit=1)
     say(book, statement(3))
     with pytest.raises(LedgersDisagreeError, match="entry 3"):
         say(book, later, answered=charge())
     assert book.statement_of("north", key=NORTH.public) == statement(3)
     # What it answered is charged all the same.
-    assert [one.answered for one in book.spending(delta=1e-6)] == [1, 1]
+    assert [one.answered for one in costs(book)] == [1, 1]
 
 
 @pytest.mark.parametrize(
@@ -141,83 +154,116 @@ def test_every_changed_byte_of_a_statement_is_noticed() -> None:
 def test_a_damaged_ledger_asks_nothing(tmp_path: Path) -> None:
     (tmp_path / "ledger.db").write_bytes(b"no database at all" * 500)
     with pytest.raises(LeagueLedgerError):
-        LeagueLedger(tmp_path / "ledger.db")
-    book = LeagueLedger(tmp_path / "other.db")
+        opened(tmp_path / "ledger.db")
+    book = opened(tmp_path / "other.db")
     with closing(sqlite3.connect(tmp_path / "other.db")) as connection, connection:
         connection.execute("DROP TABLE asked")
     asks: tuple[Callable[[], object], ...] = (
-        lambda: book.ask(["north"], charge()),
-        lambda: book.spending(delta=1e-6),
+        lambda: book.ask(["north"], charge(), vaults_of_unit=1),
+        lambda: costs(book),
     )
     for ask in asks:
         with pytest.raises(LeagueLedgerError):
             ask()
 
 
-def proposed(home: LeagueHome, *, run: str, unit: Any) -> None:
-    key = SigningKey.generate()
-    step = {
-        "operation": "churn-gradient",
-        "purpose": "churn-training",
-        "tier": "standard",
-        "noise_multiplier": 40.0,
-        "rounds": 1,
-        "last_week": 9,
-        "horizon_weeks": 4,
-        "weights": 15,
-        "gradient": {"clip": 1.0, "share": 1.0},
-    }
-    proposal = RunProposal.parse(
-        {
-            "run": run,
-            "title": "Churn",
-            "data_categories": ["pd:PurchasesAndSpendingHabit"],
-            "recipients": [{"name": "centre", "country": "DE"}],
-            "roster": [
-                {"partner": "north", "public_key": NORTH.public.text},
-                {"partner": "south", "public_key": SOUTH.public.text},
-            ],
-            "catalogue": "0" * 64,
-            "week_one": "2026-01-05",
-            "minimum_cohort": 10,
-            "honest_minimum": 2,
-            "unit": unit,
-            "units_per_clip": 65536,
-            "epsilon": 1.0,
-            "delta": 1e-5,
-            "steps": [step],
-            "created_at": "2026-05-04T12:00:00Z",
-            "expires_at": "2026-05-05T12:00:00Z",
-        }
-    )
-    RunFolder(home, run).create(proposal.sign(key))
+TWICE = replace(EVENT, squared_sensitivity=4 * EVENT.squared_sensitivity)
+"""The same for a person who is a customer of two partners, where the unit is at one."""
+BOTH = ["north", "south"]
 
 
-def test_a_person_is_charged_for_every_run_by_its_unit(book: LeagueLedger, tmp_path: Path) -> None:
-    home = LeagueHome(root=tmp_path)
-    assert epsilon_of_a_person(home, delta=1e-6) == 0
-    proposed(home, run="across", unit={"kind": "customer-across-the-roster", "partners_at_most": 2})
-    proposed(home, run="alone", unit="customer-at-one-partner")
-    book.ask(["north", "south"], charge(run="across"))
+def test_a_person_is_charged_for_every_run_by_its_unit(book: LeagueLedger) -> None:
+    assert of_a_person(book) == ()
+    book.ask(BOTH, charge(run="across"), vaults_of_unit=2)
     # A person at both: the unit itself, once for both vaults.
-    assert epsilon_of_a_person(home, delta=1e-6) == pytest.approx(epsilon_of([EVENT], delta=1e-6))
-    book.ask(["north", "south"], charge(run="alone"))
-    twice = replace(EVENT, squared_sensitivity=4 * EVENT.squared_sensitivity)
-    assert epsilon_of_a_person(home, delta=1e-6) == pytest.approx(epsilon_of([EVENT, twice], delta=1e-6))
-    # Of a run that nothing is known of, as of the weakest unit; and each of two rosters counts.
-    book.ask(["north"], charge(run="lost"))
-    book.ask(["south", "north"], charge(run="lost too"))
-    events = [EVENT, twice, EVENT, twice]
-    assert epsilon_of_a_person(home, delta=1e-6) == pytest.approx(epsilon_of(events, delta=1e-6))
+    assert of_a_person(book) == (EVENT,)
+    book.ask(BOTH, charge(run="alone"), vaults_of_unit=1)
+    book.ask(["north"], charge(run="north alone"), vaults_of_unit=1)
+    assert of_a_person(book) == (EVENT, TWICE, EVENT)
 
 
-def test_the_command_shows_it(book: LeagueLedger, tmp_path: Path) -> None:
-    book.ask(["north", "south"], charge())
-    shown = CliRunner().invoke(app, ["budget", "--home", str(tmp_path)])
-    assert shown.exit_code == 0
-    assert "all together" in shown.output
-    assert "A person who is a customer of every partner" in " ".join(shown.output.split())
-    printed = CliRunner().invoke(app, ["budget", "--home", str(tmp_path), "--json", "--delta", "1e-5"])
-    assert '"epsilon"' in printed.output
-    assert '"epsilon_of_a_person"' in printed.output
-    assert '"delta": 1e-05' in printed.output
+def test_what_was_asked_before_units_were_written_down_counts_as_the_weakest(
+    book: LeagueLedger, tmp_path: Path
+) -> None:
+    book.ask(BOTH, charge(), vaults_of_unit=2)
+    with closing(sqlite3.connect(tmp_path / "ledger.db")) as connection, connection:
+        connection.execute("ALTER TABLE asked DROP COLUMN vaults_of_unit")
+    assert of_a_person(opened(tmp_path / "ledger.db")) == (TWICE,)
+
+
+def test_nothing_is_asked_that_would_cost_a_person_more_than_the_cap(tmp_path: Path) -> None:
+    two, three = (epsilon_of([TWICE] * count, delta=1e-6) for count in (2, 3))
+    book = opened(tmp_path / "ledger.db", epsilon=(two + three) / 2)
+    for attempt in (1, 2):
+        book.ask(BOTH, charge(attempt=attempt), vaults_of_unit=1)
+    one = epsilon_of([TWICE], delta=1e-6)
+    with pytest.raises(BudgetExhaustedError) as refused:
+        book.ask(BOTH, charge(attempt=3), vaults_of_unit=1)
+    for number in (one, two, three, (two + three) / 2):
+        assert f"{number:.3f}" in refused.value.what
+    assert "a person who is a customer of every partner" in refused.value.what
+    assert "league.toml" in refused.value.mend
+    assert of_a_person(book) == (TWICE, TWICE)
+    # What was charged is asked again for nothing; what weighs less may still fit.
+    book.ask(BOTH, charge(attempt=2), vaults_of_unit=1)
+    book.ask(BOTH, charge(attempt=3), vaults_of_unit=2)
+    assert of_a_person(book) == (TWICE, TWICE, EVENT)
+    # A cap that was lowered since stops what is new, and not what was charged.
+    lower = opened(tmp_path / "ledger.db", epsilon=0.01)
+    lower.ask(BOTH, charge(attempt=1), vaults_of_unit=1)
+    with pytest.raises(BudgetExhaustedError):
+        lower.ask(["north"], charge(attempt=4), vaults_of_unit=1)
+    assert len(lower.read().asked) == 6
+
+
+def test_runs_at_the_same_time_cannot_overspend(tmp_path: Path) -> None:
+    limit = (epsilon_of([TWICE] * 5, delta=1e-6) + epsilon_of([TWICE] * 6, delta=1e-6)) / 2
+
+    def ask(number: int) -> bool:
+        try:
+            opened(tmp_path / "ledger.db", epsilon=limit).ask(BOTH, charge(run=f"run-{number}"), vaults_of_unit=1)
+        except BudgetExhaustedError:
+            return False
+        return True
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(ask, range(24))) == 5
+    assert of_a_person(opened(tmp_path / "ledger.db")) == (TWICE,) * 5
+
+
+def test_entries_are_a_chain(book: LeagueLedger, tmp_path: Path) -> None:
+    assert book.read().end == book.read().place(0)
+    places = []
+    for number in range(1, 4):
+        book.ask(BOTH, charge(round_number=number), vaults_of_unit=1)
+        places.append(book.read().end)
+    assert [place.position for place in places] == [2, 4, 6]
+    # An answer changes nothing of what was asked.
+    say(book, statement(1), answered=charge())
+    reading = book.read()
+    assert [reading.place(place.position) for place in places] == places
+    assert reading.place(7) is None
+    # Anything else does, from there on.
+    with closing(sqlite3.connect(tmp_path / "ledger.db")) as connection, connection:
+        connection.execute("UPDATE asked SET shares = 1 WHERE round = 2 AND partner = 'north'")
+    changed = opened(tmp_path / "ledger.db").read()
+    assert [changed.place(place.position) == place for place in places] == [True, False, False]
+    with closing(sqlite3.connect(tmp_path / "ledger.db")) as connection, connection:
+        connection.execute("DELETE FROM asked WHERE round = 1 AND partner = 'north'")
+    assert opened(tmp_path / "ledger.db").read().place(2) != places[0]
+
+
+def test_a_later_reading_has_all_of_an_earlier_one(book: LeagueLedger) -> None:
+    """Also while others ask: what a service hears last, by the centre's clock, is the newest."""
+
+    def ask(number: int) -> None:
+        book.ask(["north"], charge(run=f"run-{number}"), vaults_of_unit=1)
+
+    with ThreadPoolExecutor(4) as pool:
+        asked = [pool.submit(ask, number) for number in range(20)]
+        readings = list(pool.map(lambda _: book.read(), range(40)))
+    for one in asked:
+        one.result()
+    readings.sort(key=lambda reading: reading.at)
+    for earlier, later in itertools.pairwise(readings):
+        assert later.heads[: len(earlier.heads)] == earlier.heads

@@ -8,15 +8,9 @@ from hanse_client.vault.home import NodeHome
 from hanse_client.vault.ledger_file import open_ledger
 from hanse_client.vault.policy import Policy, load_policy
 from hanse_client.vault.run_register import RunRegister, RunStanding
-from hanse_privacy.caps import CapStatement
 from hanse_privacy.ledger import LedgerEnd, PrivacyLedger, RunCost
-from hanse_privacy.protocol.budget_report import (
-    MOST_RUNS_REPORTED,
-    BudgetReport,
-    LedgerPlace,
-    ReportedCap,
-    ReportedRun,
-)
+from hanse_privacy.protocol.budget_report import BudgetReport, ReportedRun
+from hanse_privacy.protocol.ledger_report import MOST_RUNS_REPORTED, LedgerPlace, ReportedCap
 from hanse_privacy.protocol.proposal import RunProposal
 from hanse_privacy.protocol.signed_request import TIME_TOLERANCE
 from hanse_privacy.units import PrivacyBudget
@@ -96,7 +90,7 @@ class BudgetReader:
                 "ledger": end,
                 "before": end if before is None else before,
                 "delta": self._policy.limits.delta,
-                "caps": [_cap(stands, now=now) for stands in statement.caps],
+                "caps": [ReportedCap.of(stands, now=now) for stands in statement.caps],
                 "runs": list(self._runs(listed[-MOST_RUNS_REPORTED:], costs)),
                 "earlier_runs": len(listed) - len(names),
             }
@@ -154,19 +148,3 @@ def _later_than(before: datetime | None, *, now: datetime) -> datetime:
         # Further back no request would be accepted: then the earlier time was the wrong one.
         return now
     return max(now, before + timedelta(microseconds=1))
-
-
-def _cap(stands: CapStatement, *, now: datetime) -> ReportedCap:
-    cap = stands.cap
-    return ReportedCap(
-        name=cap.name,
-        purpose=cap.purpose,
-        operation=cap.operation,
-        data_category=cap.data_category,
-        period_days=cap.period_days,
-        renewed_on=cap.ends(now),
-        epsilon_allowed=cap.budget.epsilon,
-        epsilon_spent=stands.spent_epsilon,
-        epsilon_remaining=stands.remaining_epsilon,
-        charges=stands.charges,
-    )

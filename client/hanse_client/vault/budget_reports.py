@@ -6,7 +6,8 @@ from typing import Protocol
 from hanse_client.vault.budget import BudgetReader, BudgetState
 from hanse_consent.errors import ConsentAnswerInvalidError
 from hanse_privacy.ledger_entries import LedgerUnusableError
-from hanse_privacy.protocol.budget_report import BudgetOutcome, BudgetReceipt, BudgetReport, LedgerPlace
+from hanse_privacy.protocol.budget_report import BudgetReport
+from hanse_privacy.protocol.ledger_report import BudgetOutcome, BudgetReceipt, LedgerPlace
 
 
 class BudgetService(Protocol):

@@ -14,7 +14,8 @@ from hanse_privacy.caps import LIFETIME, Cap
 from hanse_privacy.errors import HanseError, InvalidValueError
 from hanse_privacy.identity import PublicKey
 from hanse_privacy.papers import Sha256
-from hanse_privacy.protocol.budget_report import MOST_CAPS_REPORTED, SMALLEST_DELTA
+from hanse_privacy.protocol.budget_report import MOST_CAPS_REPORTED
+from hanse_privacy.protocol.ledger_report import SMALLEST_DELTA
 from hanse_privacy.protocol.proposal import READS
 from hanse_privacy.protocol.vocabulary import PartyName, PurposeName, Tier
 from hanse_privacy.roster_size import SeveralPartners

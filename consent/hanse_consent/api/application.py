@@ -28,15 +28,16 @@ from hanse_consent.api.officer_routes import officer_routes
 from hanse_consent.api.problems import Doorkeeper, answer_with_problems
 from hanse_consent.api.reading_routes import reading_routes
 from hanse_consent.api.schemas import PROBLEMS, describe_bodies
+from hanse_consent.budgets.kept_reports import KeptReports
+from hanse_consent.budgets.receiving import Budgets
 from hanse_consent.budgets.routes import budget_routes
-from hanse_consent.budgets.vault_budgets import VaultBudgets
 from hanse_consent.cohort_source import StoreCohorts
 from hanse_consent.cohorts.affected_runs import AffectedRuns
 from hanse_consent.cohorts.issuing import ManifestIssuer
 from hanse_consent.cohorts.membership import Memberships
 from hanse_consent.cohorts.reports import CohortReports
 from hanse_consent.cohorts.routes import cohort_routes
-from hanse_consent.configuration import ConsentConfiguration
+from hanse_consent.configuration import CentrePin, ConsentConfiguration
 from hanse_consent.decision_service import DecisionService
 from hanse_consent.finding_service import FindingService
 from hanse_consent.law.packs import LawPacks
@@ -222,11 +223,14 @@ def _run_routers(
         look_ups=doors.look_ups,
     )
     yield cohort_routes(authenticator=doors.nodes, issuer=issuer, reports=reports)
-    budgets = VaultBudgets(
-        database=parts.database,
+    budgets = Budgets(
+        KeptReports(database=parts.database, key=parts.key, now=parts.now),
         # A centre has no vault.
-        key_of=lambda party: None if centre is not None and party == centre.name else doors.access.key_of(party),
-        key=parts.key,
-        now=parts.now,
+        key_of_vault=lambda party: None if _is(centre, party) else doors.access.key_of(party),
+        key_of_centre=lambda party: centre.key if centre is not None and _is(centre, party) else None,
     )
     yield budget_routes(authenticator=doors.nodes, people=doors.people, budgets=budgets)
+
+
+def _is(centre: CentrePin | None, party: str) -> bool:
+    return centre is not None and party == centre.name

@@ -1,1 +1,1 @@
-"""What vaults say of their privacy budgets, for the people who decide on runs."""
+"""What vaults and centres say of privacy budgets, for the people who decide on runs."""

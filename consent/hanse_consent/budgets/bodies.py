@@ -6,6 +6,7 @@ from typing import Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from hanse_privacy.protocol.budget_report import BudgetReport
+from hanse_privacy.protocol.league_budget_report import LeagueBudgetReport
 from hanse_privacy.protocol.vocabulary import PartyName
 
 
@@ -14,7 +15,7 @@ class _Body(BaseModel):
 
 
 class OlderLedger(_Body):
-    """That a vault came with an older ledger than it had reported, or with another; it was refused."""
+    """That a signer came with an older ledger than it had reported, or with another; it was refused."""
 
     position: int = Field(ge=0)
     """Its last entry."""
@@ -40,14 +41,35 @@ class VaultBudgetBody(_Body):
     signed: SignedReport
 
 
+class SignedLeagueReport(_Body):
+    """A report as the league's centre signed it: anybody who has the centre's key can verify it."""
+
+    document: LeagueBudgetReport
+    key: str
+    """Fingerprint of the centre's key."""
+    signature: str
+    """Ed25519 over the document's canonical form, base64."""
+
+
+class LeagueBudgetBody(_Body):
+    """What one centre said last of what it asked of the controller's vault, and of what a person has lost in all."""
+
+    received_at: datetime
+    older_ledger: OlderLedger | None
+    signed: SignedLeagueReport
+
+
 class BudgetPage(_Body):
-    """The budgets of a controller's vaults, the last heard of first."""
+    """The budgets of a controller's vaults and what its leagues say, the last heard of first."""
 
     controller: PartyName
     vaults: tuple[VaultBudgetBody, ...]
+    leagues: tuple[LeagueBudgetBody, ...]
 
     @model_validator(mode="after")
     def _all_are_this_controllers(self) -> Self:
-        if any(vault.signed.document.partner != self.controller for vault in self.vaults):
+        partners = {vault.signed.document.partner for vault in self.vaults}
+        partners |= {league.signed.document.partner for league in self.leagues}
+        if partners - {self.controller}:
             raise ValueError("each report must be of the controller that the page names")
         return self

@@ -3,18 +3,18 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from hanse_privacy.protocol.budget_report import BudgetOutcome, BudgetReport
+from hanse_privacy.protocol.ledger_report import BudgetOutcome, LedgerReport
 from hanse_privacy.protocol.signed_request import TIME_TOLERANCE
 
 
 @dataclass(frozen=True, kw_only=True)
 class LastWord:
-    """What is kept of a vault's last report.
+    """What is kept of a signer's last report.
 
     Args:
         position: Of its ledger's last entry.
         head: The entry's digest.
-        said_at: By the vault's own clock.
+        said_at: By the signer's own clock.
     """
 
     position: int
@@ -22,15 +22,15 @@ class LastWord:
     said_at: datetime
 
 
-def is_outdated(report: BudgetReport, *, last: LastWord | None, now: datetime) -> bool:
-    """Whether a report was held up on its way: it is not of now, or the vault said something later.
+def is_outdated(report: LedgerReport, *, last: LastWord | None, now: datetime) -> bool:
+    """Whether a report was held up on its way: it is not of now, or its signer said something later.
 
     What was held up is of an older ledger, and no fault of anybody. A last word of a time that is still to come, from
     before both clocks were set right, is no later one.
 
     Args:
         report: The report.
-        last: The one that is kept; none if it is the vault's first.
+        last: The one that is kept; none if it is the signer's first.
         now: By the service's clock.
     """
     if abs(now - report.said_at) > TIME_TOLERANCE:
@@ -38,8 +38,8 @@ def is_outdated(report: BudgetReport, *, last: LastWord | None, now: datetime) -
     return last is not None and report.said_at <= last.said_at <= now + TIME_TOLERANCE
 
 
-def outcome_of(report: BudgetReport, *, last: LastWord | None) -> BudgetOutcome:
-    """What becomes of a verified report of now; the first one of a vault is taken."""
+def outcome_of(report: LedgerReport, *, last: LastWord | None) -> BudgetOutcome:
+    """What becomes of a verified report of now; the first one of a signer is taken."""
     if last is None:
         return BudgetOutcome.TAKEN
     if report.before.position == last.position:

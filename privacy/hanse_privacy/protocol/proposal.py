@@ -7,6 +7,7 @@ bears on privacy can be changed by a later message.
 import math
 from collections.abc import Iterator, Mapping
 from datetime import date, datetime
+from fractions import Fraction
 from types import MappingProxyType
 from typing import Annotated, ClassVar, Literal, Self, get_args
 
@@ -195,6 +196,11 @@ class RunProposal(Document):
     def events(self) -> tuple[ReleaseEvent, ...]:
         """Every release that the run will make, in order, if no attempt fails."""
         return tuple(self.layout(step).event for step in self.steps for _ in range(step.rounds))
+
+    def events_of_a_person(self) -> tuple[ReleaseEvent, ...]:
+        """The same as they cost a person who is a customer of every partner of the roster."""
+        part = Fraction(len(self.roster), self.unit.vaults)
+        return tuple(event.weighing(part) for event in self.events())
 
     def charges(self) -> tuple[Charge, ...]:
         """What the run will be charged for at each vault, in order, if no attempt fails."""

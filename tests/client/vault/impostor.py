@@ -11,8 +11,9 @@ from typing import Any
 from hanse_privacy.identity import SigningKey
 from hanse_privacy.merkle import leaf_hash, leaf_hashes, root_of
 from hanse_privacy.protocol.approval import ApprovalRequest, RunApproval
-from hanse_privacy.protocol.budget_report import BudgetOutcome, BudgetReceipt, BudgetReport
+from hanse_privacy.protocol.budget_report import BudgetReport
 from hanse_privacy.protocol.cohort import CohortAnswer, encode_answer
+from hanse_privacy.protocol.ledger_report import BudgetOutcome, BudgetReceipt
 from hanse_privacy.protocol.manifest import CohortManifest
 
 # A person is asked (the south's policy says so).

@@ -7,7 +7,7 @@ import pytest
 from toy_vault import Node, ToyConsent, ToyData, started, terms_of
 
 from hanse_consent.errors import ConsentRefusedError, ConsentUnavailableError
-from hanse_privacy.protocol.budget_report import BudgetOutcome
+from hanse_privacy.protocol.ledger_report import BudgetOutcome
 from hanse_privacy.protocol.letters import (
     Outcome,
 )

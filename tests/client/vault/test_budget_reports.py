@@ -22,7 +22,8 @@ from hanse_privacy.errors import HanseError
 from hanse_privacy.identity import SigningKey
 from hanse_privacy.ledger import PrivacyLedger
 from hanse_privacy.ledger_entries import LedgerUnusableError
-from hanse_privacy.protocol.budget_report import BudgetOutcome, BudgetReceipt, BudgetReport
+from hanse_privacy.protocol.budget_report import BudgetReport
+from hanse_privacy.protocol.ledger_report import BudgetOutcome, BudgetReceipt
 from hanse_privacy.units import PrivacyBudget
 
 CENTRE, SERVICE, NORTH = (SigningKey.generate() for _ in range(3))

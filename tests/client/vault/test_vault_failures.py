@@ -23,8 +23,8 @@ from hanse_client.vault.run_register import RunRegister
 from hanse_privacy.identity import SigningKey
 from hanse_privacy.ledger import PrivacyLedger
 from hanse_privacy.ledger_entries import LedgerUnusableError
-from hanse_privacy.protocol.budget_report import BudgetOutcome
 from hanse_privacy.protocol.frames import send_frame
+from hanse_privacy.protocol.ledger_report import BudgetOutcome
 from hanse_privacy.protocol.letters import MaskedResult, Outcome, decode
 from hanse_privacy.protocol.manifest import NO_PREVIOUS
 from hanse_privacy.protocol.proposal import RunProposal

@@ -22,8 +22,9 @@ from hanse_privacy.identity import SigningKey
 from hanse_privacy.ledger import PrivacyLedger
 from hanse_privacy.merkle import root_of
 from hanse_privacy.protocol.approval import ApprovalRequest, SignedApproval
-from hanse_privacy.protocol.budget_report import BudgetOutcome, BudgetReceipt, BudgetReport
+from hanse_privacy.protocol.budget_report import BudgetReport
 from hanse_privacy.protocol.cohort import Cohort, SaltContext, salted_leaves
+from hanse_privacy.protocol.ledger_report import BudgetOutcome, BudgetReceipt
 from hanse_privacy.protocol.letters import (
     AdmitParameters,
     Answer,

@@ -15,7 +15,8 @@ from hanse_client.vault.run_register import RunRegister
 from hanse_privacy.identity import SigningKey
 from hanse_privacy.ledger import PrivacyLedger
 from hanse_privacy.protocol.approval import ApprovalRequest, RunApproval, SignedApproval
-from hanse_privacy.protocol.budget_report import BudgetOutcome, BudgetReceipt, BudgetReport
+from hanse_privacy.protocol.budget_report import BudgetReport
+from hanse_privacy.protocol.ledger_report import BudgetOutcome, BudgetReceipt
 from hanse_privacy.protocol.letters import AdmitParameters, Instruction, NoParameters
 from hanse_privacy.protocol.proposal import RunProposal
 

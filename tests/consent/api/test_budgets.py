@@ -1,4 +1,4 @@
-"""Vaults say how their budgets stand, over the socket of the installed service; their officers read it, nobody else."""
+"""Vaults and the centre say how budgets stand, over the installed service's socket; officers read it, nobody else."""
 
 import json
 from collections.abc import Callable
@@ -6,17 +6,20 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
-from budget_words import beyond, report, tell, vaults
+from budget_words import beyond, league_report, leagues, report, tell, vaults
 from installed_service import RunningService
 from league_files import CENTRE, LeagueFolder
 from speakers import Node, Person, now, problem
 
 from hanse_consent.errors import ConsentRefusedError
 from hanse_privacy.identity import SigningKey
-from hanse_privacy.protocol.budget_report import BudgetOutcome, BudgetReport
+from hanse_privacy.protocol.budget_report import BudgetReport
+from hanse_privacy.protocol.league_budget_report import LeagueBudgetReport
+from hanse_privacy.protocol.ledger_report import BudgetOutcome
 
 ADDRESS = "/v1/budgets?controller=alster"
 REPORTS = "/v1/budget-reports"
+LEAGUE_REPORTS = "/v1/league-budget-reports"
 TAKEN, OLDER = BudgetOutcome.TAKEN, BudgetOutcome.OLDER_LEDGER
 
 
@@ -122,3 +125,53 @@ def test_it_survives_a_restart(
     again = Node(service=start_service(folder), party="alster")
     assert tell(again, 4)[1] is OLDER
     assert tell(again, 5)[1] is TAKEN
+
+
+def test_what_the_centre_says_of_a_partner_is_what_that_partners_people_read(
+    service: RunningService, people: dict[str, Person]
+) -> None:
+    centre = Node(service=service, party=CENTRE)
+    before = vaults(people["olga"])
+    said = league_report(4)
+    assert centre.client().report_league_budget(said).outcome is TAKEN
+    for name in ("olga", "anja", "petra", "sven"):
+        (league,) = leagues(people[name])
+        assert league.signed.document == said
+        key = service.folder.keys[CENTRE].public
+        assert LeagueBudgetReport.verify(league.signed.model_dump_json().encode(), key=key) == said
+    # Of others nothing is said yet; a vault's own word is another one.
+    assert leagues(people["otto"], "elbe") == leagues(people["otto"], "taihu") == ()
+    assert vaults(people["olga"]) == before
+    centre.client().report_league_budget(league_report(5, partner="elbe"))
+    assert [one.signed.document.partner for one in leagues(people["otto"], "elbe")] == ["elbe"]
+    assert [one.signed.document for one in leagues(people["olga"])] == [said]
+    # Its ledger went back, or is another one.
+    for position, head in ((3, "c"), (4, "d"), (9, "d")):
+        receipt = centre.client().report_league_budget(league_report(position, head))
+        if receipt.outcome is BudgetOutcome.SHOW_LAST:
+            receipt = centre.client().report_league_budget(league_report(position, head, before=4))
+        assert receipt.outcome is OLDER
+        (league,) = leagues(people["olga"])
+        assert league.signed.document == said
+        assert league.older_ledger is not None
+        assert league.older_ledger.position == position
+
+
+def test_only_the_centre_speaks_of_its_league(service: RunningService, node: Node, people: dict[str, Person]) -> None:
+    centre, before = Node(service=service, party=CENTRE), leagues(people["olga"])
+    problem(people["olga"].send("POST", LEAGUE_REPORTS, b"{}"), 401, "SIGNATURE_INVALID")
+    keys = service.folder.keys
+    for speaker, signed in (
+        (node, league_report(90).sign(keys["alster"])),
+        (node, league_report(90).sign(keys[CENTRE])),
+        (centre, league_report(90).sign(keys["alster"])),
+        (centre, league_report(90, centre="alster").sign(keys[CENTRE])),
+        (centre, league_report(90, partner="nobody").sign(keys[CENTRE])),
+        (centre, report(90).sign(keys[CENTRE])),
+        (centre, b""),
+        (centre, b"[]"),
+    ):
+        problem(speaker.send("POST", LEAGUE_REPORTS, signed), 422, "BUDGET_REPORT_INVALID")
+    problem(node.send("POST", REPORTS, league_report(90).sign(keys["alster"])), 422, "BUDGET_REPORT_INVALID")
+    problem(centre.send("POST", LEAGUE_REPORTS, b"x" * (1024 * 1024 + 1)), 413, "BODY_TOO_LARGE")
+    assert leagues(people["olga"]) == before

@@ -11,9 +11,9 @@ from rich.console import Console
 from hanse_consent.budgets.bodies import BudgetPage
 from hanse_consent.commands.budget_pages import budget_beside, budget_page
 from hanse_privacy.accounting import epsilon_of
-from hanse_privacy.caps import LIFETIME, Cap
+from hanse_privacy.caps import LIFETIME, BudgetExhaustedError, Cap
 from hanse_privacy.identity import SigningKey
-from hanse_privacy.ledger import BudgetExhaustedError, PrivacyLedger
+from hanse_privacy.ledger import PrivacyLedger
 from hanse_privacy.protocol.proposal import RunProposal
 from hanse_privacy.units import PrivacyBudget
 
@@ -81,7 +81,34 @@ def page(*caps: dict[str, Any], older: bool = False, key: str = KEY.fingerprint,
         "older_ledger": {"position": 9, "at": NOON.isoformat()} if older else None,
         "signed": {"document": document | changes, "key": key, "signature": "AAAA"},
     }
-    return BudgetPage.model_validate({"controller": "north", "vaults": [vault]})
+    return BudgetPage.model_validate({"controller": "north", "vaults": [vault], "leagues": []})
+
+
+def asking(name: str = "spring-1", **changes: Any) -> dict[str, Any]:
+    asked: dict[str, Any] = {"run": name, "epsilon_requested": 3.0, "delta_requested": 1e-5, "asked": 3, "answered": 2}
+    return asked | {"epsilon_asked": 1.25, "epsilon_of_a_person": 6.5} | changes
+
+
+def league(*runs: dict[str, Any], older: bool = False, centre: str = "centre", **changes: Any) -> BudgetPage:
+    """With the vault's own word, from noon; the centre's is from an hour later."""
+    document: dict[str, Any] = {
+        "partner": "north",
+        "centre": centre,
+        "said_at": (NOON + timedelta(hours=1)).isoformat(),
+        "ledger": {"position": 40, "head": "cd" * 32},
+        "before": {"position": 40, "head": "cd" * 32},
+        "delta": 1e-5,
+        "person": cap("person", epsilon_allowed=30.0, epsilon_spent=6.5, epsilon_remaining=22.0),
+        "epsilon_asked": 1.375,
+        "runs": list(runs) or [asking()],
+        "earlier_runs": 0,
+    }
+    said = {
+        "received_at": (NOON + timedelta(hours=1)).isoformat(),
+        "older_ledger": {"position": 39, "at": NOON.isoformat()} if older else None,
+        "signed": {"document": document | changes, "key": "SHA256:centre", "signature": "AAAA"},
+    }
+    return BudgetPage.model_validate(page().model_dump() | {"leagues": [said]})
 
 
 def beside(found: BudgetPage, *, now: datetime = NOON) -> dict[str, str]:
@@ -155,7 +182,7 @@ def test_a_vault_that_is_not_in_the_roster_is_not_spoken_of() -> None:
     retired = page(key="SHA256:retired")
     assert set(beside(retired)) == {"reported"}
     assert "no vault with a key of this roster" in beside(retired)["reported"]
-    both = BudgetPage(controller="north", vaults=(*retired.vaults, *page().vaults))
+    both = BudgetPage(controller="north", vaults=(*retired.vaults, *page().vaults), leagues=())
     assert beside(both) == beside(page())
     # By itself, each is shown with its key.
     for key in ("SHA256:retired", KEY.fingerprint):
@@ -197,7 +224,7 @@ def test_of_a_run_that_has_begun_it_is_said_what_it_has_cost() -> None:
 
 
 def test_a_vault_that_never_reported_is_named_as_such() -> None:
-    silent = BudgetPage(controller="north", vaults=())
+    silent = BudgetPage(controller="north", vaults=(), leagues=())
     assert "has reported its budget yet" in beside(silent)["reported"]
     assert "no vault has reported" in printed(silent)
 
@@ -224,3 +251,72 @@ def test_words_of_others_are_shown_and_not_obeyed() -> None:
     assert "[bold red]x[/]" in printed(hostile)
     lines = [f"{name} {line}" for name, line in budget_beside(hostile, TERMS, now=NOON)]
     assert [HOSTILE in line for line in lines] == [False, True]  # the page of a run makes them plain
+
+
+PERSON = epsilon_of(TERMS.events_of_a_person(), delta=1e-5)
+
+
+def of_league(found: BudgetPage) -> list[tuple[str, str]]:
+    return [(name, words) for name, words in budget_beside(found, TERMS, now=NOON) if name in ("league", "person")]
+
+
+def test_an_officer_sees_what_a_person_loses_in_all() -> None:
+    (heard, person) = of_league(league())
+    assert heard == ("league", "centre, 2026-05-04 13:00:00 UTC, of the ledger up to entry 40")
+    assert person == (
+        "person",
+        "ε = 6.500 of 30.000 spent on a person who is a customer of every partner, 22.000 left for one run; this run"
+        f" takes {PERSON:.3f} if no attempt is repeated: it fits",
+    )
+    full = cap("person", epsilon_allowed=30.0, epsilon_remaining=PERSON * 0.99)
+    assert of_league(league(person=full))[1][1].endswith("it does NOT fit")
+    begun = league(asking("churn-1", epsilon_of_a_person=2.5))
+    assert of_league(begun)[1][1].endswith("this run has begun; it has cost 2.500")
+
+
+def test_a_person_of_two_partners_weighs_more_than_a_customer_of_one() -> None:
+    other = {"partner": "south", "public_key": SigningKey.generate().public.text}
+    both = RunProposal.parse(TERMS.payload() | {"roster": [*TERMS.payload()["roster"], other]})
+    alone, person = both.events()[0], both.events_of_a_person()[0]
+    assert person.squared_sensitivity == 4 * alone.squared_sensitivity
+    unit = {"kind": "customer-across-the-roster", "partners_at_most": 2}
+    across = RunProposal.parse(both.payload() | {"unit": unit})
+    assert across.events_of_a_person() == across.events()
+
+
+def test_a_league_whose_centre_gets_nothing_of_the_run_is_not_spoken_of() -> None:
+    assert of_league(league(centre="another")) == []
+
+
+def test_an_older_ledger_of_a_league_is_a_warning_in_both_places() -> None:
+    words = "the centre centre came with another ledger, which ended at entry 39, and was refused"
+    assert [words in line for name, line in of_league(league(older=True)) if name == "league"] == [False, True]
+    assert words in " ".join(printed(league(older=True)).split())
+    assert "WARNING" not in printed(league())
+
+
+@pytest.mark.parametrize(
+    ("runs", "changes", "words"),
+    [
+        ([asking(asked=2)], {}, "paid for 3 attempts of run spring-1, and the centre centre says that it asked for 2"),
+        ([asking("other")], {}, "paid for 3 attempts of run spring-1, and the centre centre says that it asked for 0"),
+        ([asking(asked=4)], {}, ""),
+        # It may be among those that are left out.
+        ([asking("other")], {"earlier_runs": 1}, ""),
+        # Said before the vault paid, or perhaps so.
+        ([asking(asked=2)], {"said_at": (NOON + timedelta(seconds=60)).isoformat()}, ""),
+    ],
+)
+def test_vault_and_league_are_held_against_each_other(
+    runs: list[dict[str, Any]], changes: dict[str, Any], words: str
+) -> None:
+    found = league(*runs, **changes)
+    said = [line for name, line in of_league(found) if "WARNING" in line]
+    assert [words in line for line in said] == ([True] if words else [])
+    assert ("WARNING" in printed(found)) is bool(words)
+
+
+def test_a_league_in_tables() -> None:
+    said = " ".join(printed(league(asking(epsilon_requested=None, delta_requested=None), earlier_runs=7)).split())
+    for words in ("SHA256:centre", "6.500", "30.000", "22.000", "1.375", "1.250", "unknown", "7 earlier runs"):
+        assert words in said

@@ -15,7 +15,7 @@ from hanse_privacy.protocol.proposal import RunProposal
 from hanse_privacy.protocol.steps import ChurnGradientStep
 
 NOON = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
-SILENT = BudgetPage(controller="north", vaults=())
+SILENT = BudgetPage(controller="north", vaults=(), leagues=())
 KEYS = [SigningKey.generate().public.text for _ in range(3)]
 STEP: dict[str, Any] = {
     "operation": "churn-gradient",
@@ -285,7 +285,7 @@ def test_the_budget_stands_beside_the_terms_and_hostile_words_in_it_are_plain() 
         "older_ledger": None,
         "signed": {"document": document, "key": key, "signature": "AAAA"},
     }
-    budget = BudgetPage.model_validate({"controller": "north", "vaults": [vault]})
+    budget = BudgetPage.model_validate({"controller": "north", "vaults": [vault], "leagues": []})
     said = printed(run_page(detail(), budget=budget, now=NOON))
     assert not set(said) & {"\x1b", "\x07", "\x9b", "\u202e", "\r"}
     assert "of 5.000 spent on everything, 4.500 left for one run; this run takes" in said

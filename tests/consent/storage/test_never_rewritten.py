@@ -41,7 +41,7 @@ WORKING = {
     "fact",
     "numbered_name",
     "store_secret",
-    "vault_budget",
+    "budget_report",
 }
 """What a store works with; it changes, or is no evidence."""
 

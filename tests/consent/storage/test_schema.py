@@ -113,7 +113,7 @@ def test_a_store_from_before_budgets_goes_on_with_all_that_is_in_it(location, op
     engine = create_engine(place.url)
     with engine.connect() as connection:
         left = compare_metadata(MigrationContext.configure(connection), SQLModel.metadata)
-        assert [(kind, table.name) for kind, table in left] == [("add_table", "vault_budget")]
+        assert [(kind, table.name) for kind, table in left] == [("add_table", "budget_report")]
     engine.dispose()
     if not place.is_file:
         with pytest.raises(SchemaVersionError, match="hanse consent migrate"):
@@ -124,7 +124,7 @@ def test_a_store_from_before_budgets_goes_on_with_all_that_is_in_it(location, op
     assert open_store(again).record("alster", [say(customer=3)]).position == 3
     with again.reading(controller="alster") as session:
         assert session.connection().execute(text("SELECT count(*) FROM consent_act")).scalar() == 3
-        assert session.connection().execute(text("SELECT count(*) FROM vault_budget")).scalar() == 0
+        assert session.connection().execute(text("SELECT count(*) FROM budget_report")).scalar() == 0
     again.close()
 
 

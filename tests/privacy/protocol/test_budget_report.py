@@ -7,7 +7,8 @@ import pytest
 
 from hanse_privacy.errors import InvalidValueError, SignatureInvalidError
 from hanse_privacy.identity import SigningKey
-from hanse_privacy.protocol.budget_report import MOST_RUNS_REPORTED, BudgetReport
+from hanse_privacy.protocol.budget_report import BudgetReport
+from hanse_privacy.protocol.ledger_report import MOST_RUNS_REPORTED
 
 KEY = SigningKey.generate()
 CAP: dict[str, Any] = {

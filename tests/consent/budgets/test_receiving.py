@@ -1,4 +1,4 @@
-"""What a service keeps of vaults' budgets: each one's last word, and that one came with an older or another ledger."""
+"""What a service keeps of budgets: each signer's last word, and that one came with an older or another ledger."""
 
 import hashlib
 import json
@@ -14,13 +14,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from hanse_consent.budgets.errors import BudgetReportInvalidError, BudgetReportOutdatedError
-from hanse_consent.budgets.vault_budgets import VaultBudgets
+from hanse_consent.budgets.kept_reports import KeptReports
+from hanse_consent.budgets.receiving import Budgets
 from hanse_consent.storage.database import Database
 from hanse_privacy.identity import SigningKey
-from hanse_privacy.protocol.budget_report import BudgetOutcome, BudgetReceipt, BudgetReport
+from hanse_privacy.protocol.budget_report import BudgetReport
+from hanse_privacy.protocol.league_budget_report import LeagueBudgetReport
+from hanse_privacy.protocol.ledger_report import BudgetOutcome, BudgetReceipt
 
 NOON = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
-SERVICE, NORTH, SOUTH = (SigningKey.generate() for _ in range(3))
+SERVICE, NORTH, SOUTH, CENTRE = (SigningKey.generate() for _ in range(4))
 
 
 class Ledger:
@@ -73,6 +76,37 @@ def report(
     )
 
 
+def league_report(
+    ledger: Ledger,
+    *,
+    before: int | None = None,
+    partner: str = "north",
+    centre: str = "centre",
+    spent: float = 8.0,
+    at: datetime = NOON,
+) -> LeagueBudgetReport:
+    return LeagueBudgetReport.parse(
+        {
+            "partner": partner,
+            "centre": centre,
+            "said_at": at,
+            "ledger": ledger.place(ledger.position),
+            "before": ledger.place(ledger.position if before is None else before),
+            "delta": 1e-5,
+            "person": {
+                "name": "person",
+                "epsilon_allowed": 30.0,
+                "epsilon_spent": spent,
+                "epsilon_remaining": 20.0,
+                "charges": ledger.position,
+            },
+            "epsilon_asked": 1.0,
+            "runs": [],
+            "earlier_runs": 0,
+        }
+    )
+
+
 @dataclass
 class Room:
     """The budgets over a store of their own, with a clock and keys that tests set."""
@@ -82,16 +116,15 @@ class Room:
     now: datetime = NOON
 
     def __post_init__(self) -> None:
-        self.budgets = VaultBudgets(
-            database=self.database,
-            key_of=lambda party: self.keys[party].public if party in self.keys else None,
-            key=SERVICE,
-            now=lambda: self.now,
+        self.budgets = Budgets(
+            KeptReports(database=self.database, key=SERVICE, now=lambda: self.now),
+            key_of_vault=lambda party: self.keys[party].public if party in self.keys else None,
+            key_of_centre=lambda party: CENTRE.public if party == "centre" else None,
         )
 
     def send(self, said: BudgetReport, *, partner: str = "north", key: SigningKey | None = None) -> BudgetReceipt:
         signed = said.sign(key or self.keys.get(partner, NORTH))
-        return BudgetReceipt.verify(self.budgets.receive(signed, partner=partner), key=SERVICE.public)
+        return BudgetReceipt.verify(self.budgets.from_vault(signed, partner=partner), key=SERVICE.public)
 
     def say(self, ledger: Ledger, *, before: int | None = None, spent: float = 1.0) -> BudgetReceipt:
         """Each a second later than the one before, by both clocks."""
@@ -105,6 +138,15 @@ class Room:
             receipt = self.say(ledger, before=receipt.last_position, spent=spent)
         assert receipt.outcome is not BudgetOutcome.SHOW_LAST
         return receipt.outcome
+
+    def hear(self, said: LeagueBudgetReport, *, key: SigningKey = CENTRE, centre: str = "centre") -> BudgetReceipt:
+        receipt = self.budgets.from_centre(said.sign(key), centre=centre)
+        return BudgetReceipt.verify(receipt, key=SERVICE.public)
+
+    def leagues(self, partner: str = "north") -> list[tuple[str, int, float]]:
+        """Centre, position and ε of a person, of each league's word on a partner."""
+        documents = [league.signed.document for league in self.budgets.page(partner).leagues]
+        return [(one.centre, one.ledger.position, one.person.epsilon_spent) for one in documents]
 
     def kept(self, partner: str = "north") -> list[tuple[int, float]]:
         """Position and ε spent of each vault of a partner."""
@@ -250,19 +292,21 @@ def rewritten(change: Callable[[dict[str, Any]], None]) -> bytes:
         lambda room: room.send(report(Ledger("a")), key=SOUTH),
         lambda room: room.send(report(Ledger("a"), partner="south"), partner="north"),
         lambda room: room.send(report(Ledger("a"), partner="west"), partner="west"),
-        lambda room: room.budgets.receive(b"", partner="north"),
-        lambda room: room.budgets.receive(b"{}", partner="north"),
-        lambda room: room.budgets.receive(
+        lambda room: room.budgets.from_vault(b"", partner="north"),
+        lambda room: room.budgets.from_vault(b"{}", partner="north"),
+        lambda room: room.budgets.from_vault(
             report(Ledger("a")).sign(NORTH).replace(b"lifetime", b"all time"), partner="north"
         ),
-        lambda room: room.budgets.receive(_receipt().sign(NORTH), partner="north"),
-        lambda room: room.budgets.receive(rewritten(lambda outer: outer.pop("key")), partner="north"),
-        lambda room: room.budgets.receive(
+        lambda room: room.budgets.from_vault(_receipt().sign(NORTH), partner="north"),
+        lambda room: room.budgets.from_vault(rewritten(lambda outer: outer.pop("key")), partner="north"),
+        lambda room: room.budgets.from_vault(
             rewritten(lambda outer: outer.update(key=SOUTH.public.fingerprint)), partner="north"
         ),
-        lambda room: room.budgets.receive(rewritten(lambda outer: outer.update(more=1)), partner="north"),
-        lambda room: room.budgets.receive(report(Ledger("a")).sign(NORTH).decode().encode("utf-16"), partner="north"),
-        lambda room: room.budgets.receive(b" " + report(Ledger("a")).sign(NORTH), partner="north"),
+        lambda room: room.budgets.from_vault(rewritten(lambda outer: outer.update(more=1)), partner="north"),
+        lambda room: room.budgets.from_vault(
+            report(Ledger("a")).sign(NORTH).decode().encode("utf-16"), partner="north"
+        ),
+        lambda room: room.budgets.from_vault(b" " + report(Ledger("a")).sign(NORTH), partner="north"),
     ],
     ids=[
         "another's key",
@@ -318,3 +362,68 @@ def test_whichever_copies_go_on_only_one_history_is_ever_taken(room: Room, acts:
             # An oracle that sees whole histories: the one that was taken, gone on with.
             assert (outcome is TAKEN) == (ledger.heads[: len(taken)] == taken)
             taken = list(ledger.heads) if outcome is TAKEN else taken
+
+
+def test_a_centre_speaks_of_each_partner_to_that_partners_people(room: Room) -> None:
+    ledger = Ledger("a", "b")
+    for partner in ("north", "south"):
+        receipt = room.hear(said := league_report(ledger, partner=partner))
+        assert (receipt.partner, receipt.report, receipt.outcome) == (partner, said.digest, TAKEN)
+        assert room.leagues(partner) == [("centre", 2, 8.0)]
+        (league,) = room.budgets.page(partner).leagues
+        assert league.signed.key == CENTRE.public.fingerprint
+        assert LeagueBudgetReport.verify(league.signed.model_dump_json().encode(), key=CENTRE.public) == said
+    # The vault's own word stands beside it, each over its own ledger.
+    assert room.tell(Ledger("own")) is TAKEN
+    assert (room.kept(), room.leagues()) == ([(1, 1.0)], [("centre", 2, 8.0)])
+
+
+def test_an_older_ledger_of_a_league_is_refused_and_seen(room: Room) -> None:
+    ledger = Ledger("a", "b", "c")
+    room.hear(league_report(ledger))
+    room.now += timedelta(seconds=1)
+    older = ledger.copy(1).add("other").add("others").add("more")
+    receipt = room.hear(league_report(older, at=room.now))
+    assert (receipt.outcome, receipt.last_position) == (SHOW_LAST, 3)
+    room.now += timedelta(seconds=1)
+    assert room.hear(league_report(older, before=3, at=room.now)).outcome is OLDER
+    (league,) = room.budgets.page("north").leagues
+    assert league.older_ledger is not None
+    assert league.older_ledger.position == 4
+    # Nothing was said of the south, which nothing is known of.
+    room.now += timedelta(seconds=1)
+    assert room.hear(league_report(older, partner="south", at=room.now)).outcome is TAKEN
+
+
+@pytest.mark.parametrize(
+    "send",
+    [
+        lambda room: room.hear(league_report(Ledger("a")), key=NORTH),
+        lambda room: room.hear(league_report(Ledger("a"), centre="another")),
+        lambda room: room.hear(league_report(Ledger("a")), centre="another"),
+        lambda room: room.hear(league_report(Ledger("a")), key=NORTH, centre="north"),
+        lambda room: room.hear(league_report(Ledger("a"), centre="north"), key=NORTH, centre="north"),
+        lambda room: room.hear(league_report(Ledger("a"), partner="west")),
+        lambda room: room.budgets.from_centre(report(Ledger("a")).sign(CENTRE), centre="centre"),
+        lambda room: room.budgets.from_vault(league_report(Ledger("a")).sign(NORTH), partner="north"),
+        lambda room: room.budgets.from_centre(b"", centre="centre"),
+        lambda room: room.budgets.from_centre(b" " + league_report(Ledger("a")).sign(CENTRE), centre="centre"),
+    ],
+    ids=[
+        "a vault's key",
+        "of another league",
+        "another centre",
+        "a vault as centre",
+        "a vault as its own centre",
+        "of nobody",
+        "a vault's report",
+        "a league's as a vault's",
+        "nothing",
+        "other spaces",
+    ],
+)
+def test_what_is_no_word_of_this_centre_on_a_partner_here_is_refused(room: Room, send: Any) -> None:
+    with pytest.raises(BudgetReportInvalidError):
+        send(room)
+    for partner in ("north", "south"):
+        assert room.leagues(partner) == room.kept(partner) == []

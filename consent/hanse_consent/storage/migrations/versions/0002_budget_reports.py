@@ -1,4 +1,4 @@
-"""What vaults say of their budgets."""
+"""What vaults and centres say of budgets."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -14,9 +14,10 @@ depends_on = None
 def upgrade() -> None:
     """Make the table."""
     op.create_table(
-        "vault_budget",
+        "budget_report",
         sa.Column("controller", sa.String(length=40), nullable=False),
-        sa.Column("node_key", sa.String(length=64), nullable=False),
+        sa.Column("signer_key", sa.String(length=64), nullable=False),
+        sa.Column("kind", sa.String(length=40), nullable=False),
         sa.Column("position", sa.BigInteger(), nullable=False),
         sa.Column("head", sa.String(length=64), nullable=False),
         sa.Column("said_us", sa.BigInteger(), nullable=False),
@@ -24,11 +25,11 @@ def upgrade() -> None:
         sa.Column("received_us", sa.BigInteger(), nullable=False),
         sa.Column("older_position", sa.BigInteger(), nullable=True),
         sa.Column("older_us", sa.BigInteger(), nullable=True),
-        sa.PrimaryKeyConstraint("controller", "node_key"),
+        sa.PrimaryKeyConstraint("controller", "signer_key"),
     )
-    separate_controllers("vault_budget", numbered=False)
+    separate_controllers("budget_report", numbered=False)
 
 
 def downgrade() -> None:
-    """Drop it: vaults report again."""
-    op.drop_table("vault_budget")
+    """Drop it: everybody reports again."""
+    op.drop_table("budget_report")
