@@ -6,6 +6,7 @@ Liu and Steinke, "The Distributed Discrete Gaussian Mechanism for Federated Lear
 2021, arXiv:2102.06387).
 """
 
+import contextlib
 import functools
 import math
 from collections import Counter
@@ -57,7 +58,7 @@ class ReleaseEvent:
         """The zCDP loss, never too small.
 
         With D the sensitivity, h the shares and d the size: ½ (D / (√h σ) + τ √d)², rounded up by 2^-128 at most. For
-        one share τ is 0 and this is the discrete Gaussian's own D² / 2σ².
+        one share τ is 0 and this is the discrete Gaussian's own D² / 2σ². docs/sum-of-shares.md proves it.
         """
         return _rho(self)
 
@@ -78,7 +79,8 @@ class ReleaseEvent:
 def tau(*, variance_parameter: int, shares: int) -> float:
     """Bound how far a sum of discrete Gaussians is from a discrete Gaussian, never too small; 0 for one share.
 
-    10 · Σ exp(-2π² σ² k / (k + 1)) for k from 1 to shares - 1 (Theorem 1 of the source).
+    10 · Σ exp(-2π² σ² k / (k + 1)) for k from 1 to shares - 1 (Theorem 1 of the source). The proof, with each step's
+    test, is in docs/sum-of-shares.md.
     """
     terms = (
         max(math.exp(-2 * math.pi**2 * variance_parameter * k / (k + 1)), _SMALLEST_TERM) for k in range(1, shares)
@@ -131,6 +133,20 @@ def epsilon_of(events: Iterable[ReleaseEvent], *, delta: float) -> float:
     return epsilon_from_rho(rho, delta=math.nextafter(delta - charge, 0))
 
 
+def epsilon_as_shown(events: Iterable[ReleaseEvent], *, delta: float) -> float:
+    """ε of all the events together, for people: :func:`epsilon_of` while that can be said, then that of ρ alone.
+
+    The latter is finite whatever was spent, and leaves out what the samplers' total variation adds to δ. Above ε = 50
+    or so that may be more than δ itself; a loss of that size promises nothing, and is to be seen as what it is.
+    """
+    counted = Counter(events)
+    with contextlib.suppress(InvalidValueError):
+        epsilon = epsilon_of(counted.elements(), delta=delta)
+        if math.isfinite(epsilon):
+            return epsilon
+    return epsilon_from_rho(total_rho(counted.elements()), delta=delta)
+
+
 @functools.lru_cache(maxsize=8192)
 def epsilon_from_rho(rho: Fraction, *, delta: float) -> float:
     """Convert zCDP to (ε, δ) with dp-accounting's RDP accountant; 0 for ρ = 0."""
@@ -148,6 +164,7 @@ def epsilon_from_rho(rho: Fraction, *, delta: float) -> float:
     return float(accountant.get_epsilon(delta))
 
 
+@functools.lru_cache(maxsize=256)
 def rho_for(budget: PrivacyBudget) -> float:
     """Return the largest ρ whose (ε, δ) conversion stays within the budget (to one part in 10^9)."""
     low, high = 0.0, budget.epsilon

@@ -1,4 +1,4 @@
-"""Caps on what a vault may ever spend: one for its lifetime, and narrower ones below it.
+"""Caps on what may ever be spent: one for a lifetime, and narrower ones below it.
 
 A cap counts events and recomposes them; it is never a sum of ε. The lifetime cap counts every event and is never
 renewed. A sub-cap counts the events of one purpose, of one operation, of one kind of data, of the current period, or of
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from fractions import Fraction
 
-from hanse_privacy.accounting import ReleaseEvent, epsilon_from_rho, epsilon_of, rho_for, total_rho
+from hanse_privacy.accounting import ReleaseEvent, epsilon_as_shown, epsilon_from_rho, rho_for, total_rho
 from hanse_privacy.errors import HanseError
 from hanse_privacy.units import PrivacyBudget
 from hanse_privacy.validation import require, require_at_least
@@ -162,7 +162,7 @@ def state(cap: Cap, events: Iterable[ReleaseEvent]) -> CapStatement:
     left = Fraction(rho_for(cap.budget)) - total_rho(counted)
     return CapStatement(
         cap=cap,
-        spent_epsilon=epsilon_of(counted, delta=cap.budget.delta),
+        spent_epsilon=epsilon_as_shown(counted, delta=cap.budget.delta),
         remaining_epsilon=epsilon_from_rho(max(left, Fraction(0)), delta=cap.budget.delta),
         charges=len(counted),
     )
@@ -183,10 +183,10 @@ class CapOwner:
     decides: str
 
 
-def require_room(
+def exhausted(
     cap: Cap, *, spent: Sequence[ReleaseEvent], asked: Sequence[ReleaseEvent], run: str, now: datetime, owner: CapOwner
-) -> None:
-    """Refuse what would pass a cap together with what was spent of it.
+) -> BudgetExhaustedError:
+    """The refusal of what would pass a cap together with what was spent of it, with all numbers in it.
 
     Args:
         cap: The cap.
@@ -194,20 +194,15 @@ def require_room(
         asked: Those that would.
         run: Whose they are.
         now: Says when the cap is renewed.
-        owner: Whose cap it is, in the error.
-
-    Raises:
-        BudgetExhaustedError: With what is asked, spent and left.
+        owner: Whose cap it is.
     """
-    after = epsilon_of([*spent, *asked], delta=cap.budget.delta)
-    if after <= cap.budget.epsilon:
-        return
-    stands = state(cap, spent)
+    delta, stands = cap.budget.delta, state(cap, spent)
     renewed = f"; it is renewed on {cap.ends(now)}" if cap.period_days is not None else ""
-    raise BudgetExhaustedError(
-        f"Run {run} asks for ε = {epsilon_of(asked, delta=cap.budget.delta):.3f}{owner.of_whom}; ε ="
-        f" {stands.spent_epsilon:.3f} is spent, and both together are ε = {after:.3f}, above {owner.whose} {cap.name}"
-        f" cap of {cap.budget.epsilon:.3f} (δ = {cap.budget.delta:g}), which leaves ε ="
-        f" {stands.remaining_epsilon:.3f} for one more run{renewed}.",
+    return BudgetExhaustedError(
+        f"Run {run} asks for ε = {epsilon_as_shown(asked, delta=delta):.3f}{owner.of_whom}; ε ="
+        f" {stands.spent_epsilon:.3f} is spent, and both together are ε ="
+        f" {epsilon_as_shown([*spent, *asked], delta=delta):.3f}, above {owner.whose} {cap.name} cap of"
+        f" {cap.budget.epsilon:.3f} (δ = {delta:g}), which leaves ε = {stands.remaining_epsilon:.3f} for one more"
+        f" run{renewed}.",
         f"Ask for less, or {owner.decides}.",
     )

@@ -19,7 +19,7 @@ from hanse_privacy.caps import (
     CapOwner,
     CapStatement,
     Charge,
-    require_room,
+    exhausted,
     state,
 )
 from hanse_privacy.earlier_ledger import earlier_charges, is_earlier
@@ -227,9 +227,9 @@ class PrivacyLedger:
         now = self._clock()
         for cap in self._caps:
             asked = [charge.event for charge in charges if cap.counts(charge, at=now, now=now)]
-            if asked:
-                spent = _counted(cap, entries, now)
-                require_room(cap, spent=spent, asked=asked, run=charges[0].run, now=now, owner=_THIS_VAULT)
+            spent = _counted(cap, entries, now)
+            if asked and epsilon_of([*spent, *asked], delta=cap.budget.delta) > cap.budget.epsilon:
+                raise exhausted(cap, spent=spent, asked=asked, run=charges[0].run, now=now, owner=_THIS_VAULT)
 
     @contextmanager
     def _connected(self) -> Iterator[sqlite3.Connection]:

@@ -40,7 +40,12 @@ def carry_out(home: LeagueHome, proposal: RunProposal, *, console: Console) -> d
         with suppress(HanseError):
             record_outcome(home, proposal=proposal)
         raise
-    record_outcome(home, proposal=proposal)
+    try:
+        record_outcome(home, proposal=proposal)
+    except HanseError as error:
+        # The result is there, and was paid for.
+        said = f"WARNING: what became of the run is not recorded everywhere: {error.what} {error.mend} [{error.code}]"
+        console.print(plain(said), highlight=False, markup=False)
     return result
 
 

@@ -72,8 +72,9 @@ class ConsentServiceEntry(_Section):
 class BudgetSettings(_Section):
     """What all runs together may cost one person."""
 
-    epsilon: float = Field(gt=0)
-    """The most that a person who is a customer of every partner may lose, ever, at ``delta``."""
+    epsilon: float = Field(gt=0, le=1000)
+    """The most that a person who is a customer of every partner may lose, ever, at ``delta``. Above 50 or so it
+    promises such a person nothing, and only the vaults' own caps protect."""
     delta: float = Field(ge=SMALLEST_DELTA, lt=1e-3)
 
     @property

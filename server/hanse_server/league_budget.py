@@ -1,14 +1,16 @@
 """The league's budget as the central team reads it, and as it is signed for each partner's consent service."""
 
-from collections.abc import Mapping
+import functools
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Self
 
-from hanse_privacy.accounting import epsilon_of
+from hanse_privacy.accounting import ReleaseEvent, epsilon_as_shown
 from hanse_privacy.caps import Cap, CapStatement, state
 from hanse_privacy.errors import HanseError
-from hanse_privacy.protocol.league_budget_report import LeagueBudgetReport, ReportedAsking
+from hanse_privacy.protocol.league_budget_report import LeagueBudgetReport, ReportedAsking, VaultsWord
 from hanse_privacy.protocol.ledger_report import MOST_RUNS_REPORTED, LedgerPlace, ReportedCap
-from hanse_privacy.protocol.proposal import RunProposal
+from hanse_privacy.protocol.proposal import RosterEntry, RunProposal
 from hanse_privacy.units import PrivacyBudget
 from hanse_server.league import LeagueHome, RunFolder
 from hanse_server.league_ledger import LeagueLedger, LedgerReading
@@ -40,32 +42,39 @@ class LeagueBudget:
     Args:
         home: The centre's folder.
         cap: The most that a person may lose.
+        roster: The league's partners now, with their keys.
         reading: The ledger.
     """
 
-    def __init__(self, home: LeagueHome, *, cap: Cap, reading: LedgerReading) -> None:
+    def __init__(self, home: LeagueHome, *, cap: Cap, roster: Sequence[RosterEntry], reading: LedgerReading) -> None:
         self._home = home
         self._cap = cap
+        self._keys = {entry.partner: entry.key for entry in roster}
         self.reading = reading
+        self._by_run = _by_run(reading.asked)
+        self._composed: dict[tuple[ReleaseEvent, ...], float] = {}
 
     @classmethod
-    def read(cls, home: LeagueHome) -> "LeagueBudget":
+    def read(cls, home: LeagueHome) -> Self:
         """The budget as it is now.
 
         Raises:
             HanseError: If the league's file is not valid, or the ledger cannot be read.
         """
-        return cls(home, cap=home.load().budget.cap, reading=LeagueLedger.of(home).read())
+        league = home.load()
+        return cls(home, cap=league.budget.cap, roster=league.roster, reading=LeagueLedger.of(home).read())
 
     @property
     def delta(self) -> float:
         """At which every ε here is stated, except what runs requested."""
         return self._cap.budget.delta
 
+    @functools.cached_property
     def person(self) -> CapStatement:
         """What all runs have cost a person who is a customer of every partner."""
         return state(self._cap, events_of_a_person(self.reading.asked))
 
+    @functools.cached_property
     def runs(self) -> tuple[RunSpending, ...]:
         """Each run, in the order in which they were first asked for."""
         return tuple(
@@ -73,10 +82,10 @@ class LeagueBudget:
                 run=run,
                 partners=len({one.partner for one in asked}),
                 requested=self._requested(run),
-                attempts=len({(one.charge.round, one.charge.attempt) for one in asked}),
-                epsilon_of_a_person=self._of_a_person(asked),
+                attempts=len({one.attempt for one in asked}),
+                epsilon_of_a_person=self._epsilon(events_of_a_person(asked)),
             )
-            for run, asked in _by_run(self.reading.asked).items()
+            for run, asked in self._by_run.items()
         )
 
     def report(self, partner: str, *, centre: str, before: LedgerPlace) -> LeagueBudgetReport:
@@ -87,13 +96,12 @@ class LeagueBudget:
             centre: Who signs.
             before: The ledger's entry up to which its consent service was told of it before.
         """
-        by_run = _by_run(self.reading.asked)
-        of_partner = {
-            run: [one for one in asked if one.partner == partner]
-            for run, asked in by_run.items()
-            if any(one.partner == partner for one in asked)
+        here = {
+            run.run: of_partner
+            for run in self.runs
+            if (of_partner := [one for one in self._by_run[run.run] if one.partner == partner])
         }
-        listed = list(of_partner)[-MOST_RUNS_REPORTED:]
+        listed = [run for run in self.runs if run.run in here][-MOST_RUNS_REPORTED:]
         return LeagueBudgetReport.parse(
             {
                 "partner": partner,
@@ -102,30 +110,36 @@ class LeagueBudget:
                 "ledger": self.reading.end,
                 "before": before,
                 "delta": self.delta,
-                "person": ReportedCap.of(self.person(), now=self.reading.at),
-                "epsilon_asked": self._at_partner([one for run in of_partner.values() for one in run]),
-                "runs": [self._asking(run, of_partner[run], of_all=by_run[run]) for run in listed],
-                "earlier_runs": len(of_partner) - len(listed),
+                "person": ReportedCap.of(self.person, now=self.reading.at),
+                "epsilon_asked": self._epsilon([one.charge.event for of_run in here.values() for one in of_run]),
+                "runs": [self._asking(run, here[run.run]) for run in listed],
+                "earlier_runs": len(here) - len(listed),
+                "vault": self._word_of(partner),
             }
         )
 
-    def _asking(self, run: str, of_partner: list[Asked], *, of_all: list[Asked]) -> ReportedAsking:
-        requested = self._requested(run)
+    def _asking(self, run: RunSpending, of_partner: Sequence[Asked]) -> ReportedAsking:
         return ReportedAsking(
-            run=run,
-            epsilon_requested=requested.epsilon if requested else None,
-            delta_requested=requested.delta if requested else None,
+            run=run.run,
+            epsilon_requested=run.requested.epsilon if run.requested else None,
+            delta_requested=run.requested.delta if run.requested else None,
             asked=len(of_partner),
             answered=sum(one.was_answered for one in of_partner),
-            epsilon_asked=self._at_partner(of_partner),
-            epsilon_of_a_person=self._of_a_person(of_all),
+            epsilon_asked=self._epsilon([one.charge.event for one in of_partner]),
+            epsilon_of_a_person=run.epsilon_of_a_person,
         )
 
-    def _at_partner(self, asked: list[Asked]) -> float:
-        return epsilon_of([one.charge.event for one in asked], delta=self.delta)
+    def _word_of(self, partner: str) -> VaultsWord | None:
+        key = self._keys.get(partner)
+        place = self.reading.words.get((partner, key.text)) if key is not None else None
+        return VaultsWord(key=key.fingerprint, ledger=place) if key is not None and place is not None else None
 
-    def _of_a_person(self, asked: list[Asked]) -> float:
-        return epsilon_of(events_of_a_person(asked), delta=self.delta)
+    def _epsilon(self, events: Sequence[ReleaseEvent]) -> float:
+        # The same for nearly all partners of a run.
+        released = tuple(events)
+        if released not in self._composed:
+            self._composed[released] = epsilon_as_shown(released, delta=self.delta)
+        return self._composed[released]
 
     def _requested(self, run: str) -> PrivacyBudget | None:
         try:
@@ -135,7 +149,7 @@ class LeagueBudget:
             return None
 
 
-def _by_run(asked: tuple[Asked, ...]) -> Mapping[str, list[Asked]]:
+def _by_run(asked: Sequence[Asked]) -> Mapping[str, list[Asked]]:
     found: dict[str, list[Asked]] = {}
     for one in asked:
         found.setdefault(one.charge.run, []).append(one)

@@ -11,7 +11,7 @@ from hanse_server.league_spending import spending
 
 def budget_as_json(budget: LeagueBudget) -> dict[str, Any]:
     """All of it as JSON values; every ε at ``delta``, except what runs requested."""
-    person = budget.person()
+    person = budget.person
     return {
         "delta": budget.delta,
         "person": {
@@ -19,14 +19,14 @@ def budget_as_json(budget: LeagueBudget) -> dict[str, Any]:
             "epsilon_spent": person.spent_epsilon,
             "epsilon_remaining": person.remaining_epsilon,
         },
-        "runs": [_run(run) for run in budget.runs()],
+        "runs": [_run(run) for run in budget.runs],
         "partners": [asdict(one) for one in spending(budget.reading.asked, delta=budget.delta)],
     }
 
 
 def budget_tables(budget: LeagueBudget) -> tuple[Table, Table, Table]:
     """For a terminal: the cap, the runs, the partners."""
-    person = budget.person()
+    person = budget.person
     cap = Table("of", "ε spent", "ε allowed", "ε left for one run")
     cap.add_row(
         "a person who is a customer of every partner",
@@ -38,7 +38,7 @@ def budget_tables(budget: LeagueBudget) -> tuple[Table, Table, Table]:
         f"δ = {budget.delta:g}. Losses compose: what is left is not the difference of what is allowed and spent."
     )
     runs = Table("run", "partners", "ε requested", "attempts asked", "ε of a person")
-    for run in budget.runs():
+    for run in budget.runs:
         runs.add_row(
             run.run,
             str(run.partners),

@@ -5,67 +5,42 @@ two differ by attempts that were asked and never answered: the league's is the l
 before an earlier one has lost entries, and nothing more is asked of it.
 """
 
-import hashlib
+import re
 import sqlite3
-from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from fractions import Fraction
 from pathlib import Path
 from typing import Self
 
-from hanse_privacy.accounting import ReleaseEvent
-from hanse_privacy.canonical import canonical_bytes
-from hanse_privacy.caps import Cap, CapOwner, Charge, require_room
+from hanse_privacy.accounting import ReleaseEvent, rho_for, total_rho
+from hanse_privacy.caps import Cap, CapOwner, Charge, exhausted
 from hanse_privacy.errors import HanseError
 from hanse_privacy.identity import PublicKey
-from hanse_privacy.ledger_entries import (
-    CHARGE_COLUMNS,
-    CHARGE_NAMES,
-    NO_ENTRIES,
-    add_missing_columns,
-    charge_of,
-    row_of,
-)
 from hanse_privacy.protocol.ledger_report import LedgerPlace
 from hanse_privacy.protocol.ledger_statement import open_statement
 from hanse_privacy.protocol.proposal import RunProposal
+from hanse_privacy.protocol.signed_request import TIME_TOLERANCE
 from hanse_server.league import LeagueHome
-from hanse_server.league_spending import Asked, events_of_a_person
+from hanse_server.league_ledger_file import (
+    LeagueLedgerError,
+    asked_of,
+    connected,
+    heads_of,
+    insert,
+    prepare,
+    rows_of,
+    transaction,
+)
+from hanse_server.league_spending import Asked, Attempt, events_of_a_person
 
-_VAULTS_OF_UNIT = "vaults_of_unit INTEGER NOT NULL DEFAULT 1"
-"""Came last: of what was asked before, the unit counts as the weakest, one customer at one partner."""
-_SCHEMA = f"""
-CREATE TABLE IF NOT EXISTS asked (
-    partner TEXT NOT NULL,
-    {", ".join(CHARGE_COLUMNS)},
-    asked_at TEXT NOT NULL,
-    answered_at TEXT,
-    {_VAULTS_OF_UNIT},
-    PRIMARY KEY (partner, run, round, attempt)
-) STRICT;
-CREATE TABLE IF NOT EXISTS statement (
-    partner TEXT NOT NULL,
-    public_key TEXT NOT NULL,
-    position INTEGER NOT NULL,
-    head TEXT NOT NULL,
-    signed BLOB NOT NULL,
-    PRIMARY KEY (partner, public_key)
-) STRICT;
-"""
-
-
+_A_HEAD = re.compile(r"[0-9a-f]{64}\Z")
 _THE_LEAGUE = CapOwner(
     whose="the league's",
     of_whom=" for a person who is a customer of every partner",
     decides="decide on the cap: [budget] in league.toml",
 )
-
-
-class LeagueLedgerError(HanseError):
-    """The league's ledger cannot be read or written; nothing is asked."""
-
-    code = "LEAGUE_LEDGER_UNUSABLE"
 
 
 class LedgersDisagreeError(HanseError):
@@ -81,12 +56,14 @@ class LedgerReading:
     Args:
         asked: Every attempt of every partner, in the order in which they were asked.
         heads: A digest for each of them that stands for all before it, too; before these the one of an empty ledger.
-        at: When; the later of two readings has at least as many entries.
+        at: When; the later of two readings has at least as many entries, whatever happened to the clock in between.
+        words: How far each vault's own ledger went by its last word, by partner and public key.
     """
 
     asked: tuple[Asked, ...]
     heads: tuple[str, ...]
     at: datetime
+    words: Mapping[tuple[str, str], LedgerPlace]
 
     @property
     def end(self) -> LedgerPlace:
@@ -101,9 +78,10 @@ class LedgerReading:
 class LeagueLedger:
     """The ledger, in a SQLite file of the centre.
 
-    Guarantee: what all attempts that were asked cost a person who is a customer of every partner never passes the cap,
-    whatever runs at the same time and wherever the process is killed; as far as the centre is honest and the file is
-    the newest (the consent services know whether it is: :mod:`hanse_server.budget_reports`).
+    Guarantee: the ρ of all attempts that were asked, for a person who is a customer of every partner, never passes that
+    of the cap, whatever runs at the same time and wherever the process is killed; as far as the centre is honest and
+    the file is the newest (the consent services know whether it is: :mod:`hanse_server.budget_reports`). What the
+    samplers' total variation adds to δ is not counted: it matters to no ε below 50.
 
     Args:
         path: The file; made if it is missing.
@@ -118,9 +96,7 @@ class LeagueLedger:
         self._path = path
         self._cap = cap
         self._clock = clock
-        with self._connected() as connection:
-            connection.executescript(_SCHEMA)
-            add_missing_columns(connection, table="asked", columns=(*CHARGE_COLUMNS, _VAULTS_OF_UNIT))
+        prepare(path)
 
     @classmethod
     def of(cls, home: LeagueHome) -> Self:
@@ -149,21 +125,31 @@ class LeagueLedger:
 
         Raises:
             BudgetExhaustedError: If a person would lose more than the cap; nothing is charged, and nobody may be asked.
+            LeagueLedgerError: If the attempt was asked for before at another cost, or the ledger cannot be written.
         """
-        with self._transaction() as connection:
-            before = _rows(connection)
-            row = (*row_of(charge), vaults_of_unit, self._now(), None)
-            connection.executemany(
-                f"INSERT OR IGNORE INTO asked (partner, {CHARGE_NAMES}, vaults_of_unit, asked_at, answered_at)"  # noqa: S608 - own text
-                f" VALUES ({', '.join('?' * (1 + len(row)))})",
-                [(partner, *row) for partner in partners],
-            )
-            after = _rows(connection)
-            if len(after) > len(before):
-                mine = (charge.run, charge.round, charge.attempt)
-                spent = events_of_a_person([one for one in before if _attempt(one) != mine])
-                asked = events_of_a_person([one for one in after if _attempt(one) == mine])
-                self._require_room(spent, asked, run=charge.run)
+        mine = Attempt.of(charge)
+        with transaction(self._path) as connection:
+            held = asked_of(rows_of(connection), name=self._path.name)
+            there = {one.partner: one for one in held if one.attempt == mine}
+            if any((one.charge.event, one.vaults_of_unit) != (charge.event, vaults_of_unit) for one in there.values()):
+                raise LeagueLedgerError(
+                    f"Attempt {charge.attempt} at round {charge.round} of run {charge.run} was asked for on other"
+                    " terms.",
+                    "Start a new run.",
+                )
+            new = sorted(set(partners) - set(there))
+            if new:
+                person = charge.event.weighing(Fraction(len(there) + len(new), vaults_of_unit))
+                spent = events_of_a_person([one for one in held if one.attempt != mine])
+                self._require_room(spent, [person], run=charge.run)
+                now = self._clock().astimezone(UTC)
+                insert(
+                    connection,
+                    [
+                        Asked(partner=partner, charge=charge, vaults_of_unit=vaults_of_unit, at=now, was_answered=False)
+                        for partner in new
+                    ],
+                )
 
     def take_statement(self, signed: bytes, *, partner: str, key: PublicKey, answered: Charge | None) -> None:
         """Keep a vault's word on its ledger, unless it contradicts an earlier one.
@@ -179,12 +165,13 @@ class LeagueLedger:
             HanseError: If it is no statement of this vault.
         """
         statement = open_statement(signed, partner=partner, key=key)
-        with self._transaction() as connection:
+        with transaction(self._path) as connection:
             if answered is not None:
+                now = self._clock().astimezone(UTC).isoformat()
                 connection.execute(
                     "UPDATE asked SET answered_at = ? WHERE partner = ? AND run = ? AND round = ? AND attempt = ?"
                     " AND answered_at IS NULL",
-                    (self._now(), partner, answered.run, answered.round, answered.attempt),
+                    (now, partner, answered.run, answered.round, answered.attempt),
                 )
             row = connection.execute(
                 "SELECT position, head FROM statement WHERE partner = ? AND public_key = ?", (partner, key.text)
@@ -206,7 +193,7 @@ class LeagueLedger:
 
     def statement_of(self, partner: str, *, key: PublicKey) -> bytes:
         """A vault's last word on its ledger; empty if it never gave one."""
-        with self._connected() as connection:
+        with connected(self._path) as connection:
             row = connection.execute(
                 "SELECT signed FROM statement WHERE partner = ? AND public_key = ?", (partner, key.text)
             ).fetchone()
@@ -214,68 +201,37 @@ class LeagueLedger:
 
     def attempts(self, run: str) -> tuple[ReleaseEvent, ...]:
         """Every attempt of a run that was asked, once for all partners."""
-        events = {_attempt(one): one.charge.event for one in self.read().asked if one.charge.run == run}
-        return tuple(events[attempt] for attempt in sorted(events))
+        events = {one.attempt: one.charge.event for one in self.read().asked if one.charge.run == run}
+        return tuple(events[attempt] for attempt in sorted(events, key=lambda one: (one.round, one.attempt)))
 
     def read(self) -> LedgerReading:
         """All of it."""
-        # The writers' lock is held, so that who reads later is later by the clock, too.
-        with self._transaction() as connection:
-            asked, at = _rows(connection), self._clock()
-        heads = [NO_ENTRIES]
-        for one in asked:
-            heads.append(_head(heads[-1], one))
-        return LedgerReading(asked=asked, heads=tuple(heads), at=at)
+        # The writers' lock is held, so that who reads later is later by the time that is kept, too.
+        with transaction(self._path) as connection:
+            rows, at = rows_of(connection), self._later(connection)
+            words = connection.execute("SELECT partner, public_key, position, head FROM statement").fetchall()
+        asked = asked_of(rows, name=self._path.name)
+        return LedgerReading(
+            asked=asked,
+            heads=heads_of(asked),
+            at=at,
+            words={
+                (partner, key): LedgerPlace(position=position, head=head)
+                for partner, key, position, head in words
+                if _A_HEAD.match(head)
+            },
+        )
+
+    def _later(self, connection: sqlite3.Connection) -> datetime:
+        """Now, or a moment after the last reading, if the clock was set back a little since."""
+        row = connection.execute("SELECT at FROM reading").fetchone()
+        now = self._clock().astimezone(UTC)
+        last = datetime.fromisoformat(row[0]) if row is not None else None
+        if last is not None and now <= last <= now + TIME_TOLERANCE:
+            now = last + timedelta(microseconds=1)
+        connection.execute("INSERT OR REPLACE INTO reading VALUES (1, ?)", (now.isoformat(),))
+        return now
 
     def _require_room(self, spent: Sequence[ReleaseEvent], asked: Sequence[ReleaseEvent], *, run: str) -> None:
-        require_room(self._cap, spent=spent, asked=asked, run=run, now=self._clock(), owner=_THE_LEAGUE)
-
-    def _now(self) -> str:
-        return self._clock().astimezone(UTC).isoformat()
-
-    @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with self._connected() as connection:
-            connection.execute("BEGIN IMMEDIATE")
-            yield connection
-            connection.execute("COMMIT")
-
-    @contextmanager
-    def _connected(self) -> Iterator[sqlite3.Connection]:
-        try:
-            with closing(sqlite3.connect(self._path, isolation_level=None, timeout=10)) as connection:
-                connection.execute("PRAGMA journal_mode=WAL")
-                connection.execute("PRAGMA synchronous=FULL")
-                yield connection
-        except sqlite3.Error as error:
-            raise LeagueLedgerError(
-                f"The league's ledger {self._path.name} cannot be used ({error}).",
-                "Free disk space or mend the file; until then nothing is asked of a vault.",
-            ) from error
-
-
-def _rows(connection: sqlite3.Connection) -> tuple[Asked, ...]:
-    rows = connection.execute(
-        f"SELECT partner, vaults_of_unit, asked_at, answered_at IS NOT NULL, {CHARGE_NAMES} FROM asked"  # noqa: S608 - own text
-        " ORDER BY rowid"
-    )
-    return tuple(
-        Asked(
-            partner=partner,
-            charge=charge_of(charge),
-            vaults_of_unit=vaults_of_unit,
-            at=datetime.fromisoformat(at),
-            was_answered=bool(was_answered),
-        )
-        for partner, vaults_of_unit, at, was_answered, *charge in rows
-    )
-
-
-def _attempt(asked: Asked) -> tuple[str, int, int]:
-    return asked.charge.run, asked.charge.round, asked.charge.attempt
-
-
-def _head(before: str, asked: Asked) -> str:
-    # Whether it was answered is not in it: that comes later.
-    said = [before, asked.partner, *row_of(asked.charge), asked.vaults_of_unit, asked.at.isoformat()]
-    return hashlib.sha256(canonical_bytes(said)).hexdigest()
+        if total_rho([*spent, *asked]) > Fraction(rho_for(self._cap.budget)):
+            raise exhausted(self._cap, spent=spent, asked=asked, run=run, now=self._clock(), owner=_THE_LEAGUE)

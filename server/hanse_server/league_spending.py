@@ -4,9 +4,30 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from fractions import Fraction
+from typing import Self
 
-from hanse_privacy.accounting import ReleaseEvent, epsilon_of
+from hanse_privacy.accounting import ReleaseEvent, epsilon_as_shown
 from hanse_privacy.caps import Charge
+
+
+@dataclass(frozen=True, kw_only=True)
+class Attempt:
+    """One attempt at one round of a run.
+
+    Args:
+        run: The run.
+        round: The round, from 1.
+        attempt: The attempt at it, from 1.
+    """
+
+    run: str
+    round: int
+    attempt: int
+
+    @classmethod
+    def of(cls, charge: Charge) -> Self:
+        """The one that a charge is for."""
+        return cls(run=charge.run, round=charge.round, attempt=charge.attempt)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,6 +47,11 @@ class Asked:
     vaults_of_unit: int
     at: datetime
     was_answered: bool
+
+    @property
+    def attempt(self) -> Attempt:
+        """Which one."""
+        return Attempt.of(self.charge)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,7 +87,7 @@ def spending(asked: Iterable[Asked], *, delta: float) -> tuple[PartnerSpending, 
             run=run,
             asked=len(found[(partner, run)]),
             answered=sum(one.was_answered for one in found[(partner, run)]),
-            epsilon=epsilon_of([one.charge.event for one in found[(partner, run)]], delta=delta),
+            epsilon=epsilon_as_shown([one.charge.event for one in found[(partner, run)]], delta=delta),
         )
         for partner, run in ordered
     )
@@ -73,9 +99,9 @@ def events_of_a_person(asked: Sequence[Asked]) -> tuple[ReleaseEvent, ...]:
     Guarantee: an upper bound for whoever is one customer at each partner or at fewer. In an attempt with k partners
     whose unit may be at m, such a person weighs k/m times the unit.
     """
-    attempts: dict[tuple[str, int, int], list[Asked]] = {}
+    attempts: dict[Attempt, list[Asked]] = {}
     for one in asked:
-        attempts.setdefault((one.charge.run, one.charge.round, one.charge.attempt), []).append(one)
+        attempts.setdefault(one.attempt, []).append(one)
     return tuple(
         of_one[0].charge.event.weighing(Fraction(len(of_one), of_one[0].vaults_of_unit)) for of_one in attempts.values()
     )

@@ -6,7 +6,9 @@ from datetime import UTC, datetime
 from hanse_privacy.errors import HanseError
 from hanse_privacy.protocol.proposal import RunProposal
 from hanse_privacy.protocol.written_units import write_unit
+from hanse_server.budget_reports import report_budget
 from hanse_server.conductor import Conductor, RunFailedError, Transport
+from hanse_server.consent_services import services_of
 from hanse_server.league import LeagueHome, RunFolder
 from hanse_server.league_ledger import LeagueLedger
 from hanse_server.programmes import programme_for
@@ -32,6 +34,8 @@ def conduct_run(home: LeagueHome, *, run: str, transport: Transport) -> None:
         league, key = home.load(), home.key()
         signed_proposal = folder.signed_proposal()
         proposal = RunProposal.verify(signed_proposal, key=key.public)
+        # Officers may have taken hours: whatever happened to the ledger since is found before a vault is asked.
+        report_budget(services_of(home), home=home)
         conductor = Conductor(
             proposal=proposal,
             signed_proposal=signed_proposal,

@@ -104,7 +104,9 @@ def follow(home: LeagueHome, *, run: str, timeout_s: float, told: Callable[[dict
             limit = time.monotonic() + timeout_s
             told(event)
             if event["event"] == "failed":
-                raise RunFailedError(str(event["what"]), str(event["mend"]))
+                # The code is that of what went wrong, such as BUDGET_EXHAUSTED.
+                code = f" [{event['code']}]" if event["code"] != RunFailedError.code else ""
+                raise RunFailedError(f"{event['what']}{code}", str(event["mend"]))
             result = folder.result()
             if event["event"] == "finished" and result is not None:
                 return result

@@ -4,8 +4,10 @@ import shutil
 import sqlite3
 from contextlib import closing
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from hanse_client.vault.ledger_file import open_ledger
 from hanse_client.vault.policy import load_policy
@@ -21,10 +23,10 @@ from hanse_privacy.accounting import epsilon_of
 from hanse_privacy.caps import BudgetExhaustedError
 from hanse_privacy.identity import SigningKey
 from hanse_privacy.protocol.proposal import RunProposal
-from hanse_server.conductor import RunFailedError
+from hanse_server import carrying_out
 from hanse_server.league import RunFolder
 from hanse_server.league_budget import LeagueBudget
-from hanse_server.league_ledger import LeagueLedgerError
+from hanse_server.league_ledger_file import LeagueLedgerError
 
 DELTA = 1e-5
 
@@ -72,7 +74,7 @@ def test_officers_read_beside_a_run_what_a_person_loses_in_all(league: MemoryLea
     league.conduct(league.propose("question.toml"))
     (one,) = page(league, "north").leagues
     assert [run.asked for run in one.signed.document.runs] == [1, 11, 1]
-    person = LeagueBudget.read(league.workshop.league).person()
+    person = LeagueBudget.read(league.workshop.league).person
     assert one.signed.document.person.epsilon_spent == person.spent_epsilon
     # A person at both partners has lost more than a customer of one.
     assert person.spent_epsilon > one.signed.document.epsilon_asked
@@ -84,7 +86,7 @@ def test_a_run_that_a_person_cannot_afford_is_not_even_proposed(league: MemoryLe
     cap(league, 1.05 * epsilon_of(first.events_of_a_person(), delta=DELTA))
     with pytest.raises(BudgetExhaustedError, match="above the league's person cap") as refused:
         league.propose("popularity.toml")
-    spent = LeagueBudget.read(league.workshop.league).person()
+    spent = LeagueBudget.read(league.workshop.league).person
     for number in (spent.spent_epsilon, spent.remaining_epsilon):
         assert f"{number:.3f}" in refused.value.what
     assert len(list((league.workshop.league.root / "runs").iterdir())) == 1
@@ -101,26 +103,66 @@ def test_of_two_runs_that_fit_by_themselves_the_second_asks_nobody(league: Memor
     assert (last["event"], last["code"]) == ("failed", "BUDGET_EXHAUSTED")
 
 
+def put(league: MemoryLeague, copy: Path) -> None:
+    """Put a copy in the ledger's place."""
+    home = league.workshop.league
+    for name in ("ledger.db-wal", "ledger.db-shm"):
+        (home.root / name).unlink(missing_ok=True)
+    shutil.copy(copy, home.ledger)
+
+
 def test_a_league_that_restored_an_older_ledger_starts_nothing(league: MemoryLeague) -> None:
     home = league.workshop.league
     league.conduct(league.propose("popularity.toml"))
     older, newest = home.root / "older.db", home.root / "newest.db"
+    approved = league.propose("question.toml")
+    league.approve(approved)
     for copy in (older, newest):
         with closing(sqlite3.connect(home.ledger)) as book, closing(sqlite3.connect(copy)) as target:
             book.backup(target)
         if copy == older:
             league.conduct(league.propose("churn.toml"))
-    for name in ("ledger.db-wal", "ledger.db-shm"):
-        (home.root / name).unlink(missing_ok=True)
-    shutil.copy(older, home.ledger)
+    put(league, older)
     proposal = league.propose("question.toml")
     with pytest.raises(LeagueLedgerError, match="newer ledger"):
         league.conduct(proposal)
     assert "WARNING" in dict(budget_beside(page(league, "north"), proposal, now=datetime.now(tz=UTC)))["league"]
-    # Nobody was asked to approve it.
-    with pytest.raises(RunFailedError, match="RUN_UNKNOWN"):
-        league.submit(proposal.run)
-    for name in ("ledger.db-wal", "ledger.db-shm"):
-        (home.root / name).unlink(missing_ok=True)
-    shutil.copy(newest, home.ledger)
+    # Nor does one that was approved before; also if the ledger is lost.
+    home.ledger.unlink()
+    for _ in range(2):
+        with pytest.raises(LeagueLedgerError, match="newer ledger"):
+            league.submit(approved.run)
+        put(league, older)
+    assert [entries(league, partner) for partner in league.workshop.partners] == [12, 12]
+    put(league, newest)
     league.conduct(proposal)
+
+
+def test_right_after_a_run_vault_and_league_agree_and_any_difference_shows(league: MemoryLeague) -> None:
+    run = league.propose("churn.toml")
+    league.conduct(run)
+    for partner in league.workshop.partners:
+        said = page(league, partner)
+        (one,), (vault,) = said.leagues, said.vaults
+        assert one.signed.document.vault is not None
+        assert one.signed.document.vault.ledger == vault.signed.document.ledger
+        assert not [words for _, words in budget_beside(said, run, now=datetime.now(tz=UTC)) if "WARNING" in words]
+
+
+def test_a_result_is_shown_also_where_its_outcome_could_not_be_recorded(
+    league: MemoryLeague, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, console = league.propose("popularity.toml"), Console(width=200)
+    league.approve(run)
+
+    def conduct_and_lose_the_service(*_: object, **__: object) -> None:
+        league.submit(run.run)
+        league.stop_consent()
+
+    monkeypatch.setattr(carrying_out, "submit", conduct_and_lose_the_service)
+    monkeypatch.setattr(carrying_out, "seek_approval", lambda *_, **__: None)
+    with console.capture() as shown:
+        result = carrying_out.carry_out(league.workshop.league, run, console=console)
+    assert result["run"] == run.run
+    assert "WARNING: what became of the run is not recorded everywhere" in shown.get()
+    assert "CONSENT_UNAVAILABLE" in shown.get()

@@ -141,6 +141,8 @@ def test_a_run_for_people_across_the_roster(league: MemoryLeague) -> None:
     used = [registered(league, partner, proposal)[0] for partner in league.workshop.partners]
     deviation = stated_deviation(proposal, "customers", partners=2)
     assert result["released"]["noise_standard_deviation"]["customers"] == pytest.approx(deviation, rel=1e-6)
+    person = LeagueBudget.read(league.workshop.league).person
+    assert person.spent_epsilon == pytest.approx(epsilon_of(proposal.events(), delta=person.cap.budget.delta))
     # Everybody counts one, and everybody who bought anything is cut to a quarter: half of the clip for each vault.
     assert abs(result["released"]["customers"]["value"] - sum(one.customers for one in used)) < 6 * deviation
     assert all("customers 0" in one.clipped for one in used)
@@ -152,7 +154,7 @@ def test_a_run_for_people_across_the_roster(league: MemoryLeague) -> None:
         events = [entry.event for entry in ledger_of(league, partner).entries() if entry.run == proposal.run]
         assert epsilon_of(events, delta=proposal.delta) == result["epsilon_of_proposal"] <= proposal.epsilon
     (one,) = events
-    person = LeagueBudget.read(league.workshop.league).person()
+    person = LeagueBudget.read(league.workshop.league).person
     assert person.spent_epsilon == pytest.approx(epsilon_of([one], delta=person.cap.budget.delta))
 
 

@@ -21,7 +21,8 @@ from hanse_server import approval
 from hanse_server.approval import NotApprovedError, record_outcome, require_approval, seek_approval
 from hanse_server.consent_services import ServedPartners
 from hanse_server.league import League, LeagueHome, RunFolder
-from hanse_server.league_ledger import LeagueLedger, LeagueLedgerError
+from hanse_server.league_ledger import LeagueLedger
+from hanse_server.league_ledger_file import LeagueLedgerError
 
 PRIVATE = {name: SigningKey.generate() for name in ("north", "south", "consent")}
 KEYS = {name: key.public.text for name, key in PRIVATE.items()}

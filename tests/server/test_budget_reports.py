@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 
 import pytest
@@ -21,10 +21,13 @@ from hanse_privacy.caps import Charge
 from hanse_privacy.identity import SigningKey
 from hanse_privacy.protocol.league_budget_report import LeagueBudgetReport
 from hanse_privacy.protocol.ledger_report import BudgetOutcome, BudgetReceipt
+from hanse_server import budget_reports, league_ledger
 from hanse_server.budget_reports import report_budget
 from hanse_server.consent_services import ServedPartners
 from hanse_server.league import LeagueHome
-from hanse_server.league_ledger import LeagueLedger, LeagueLedgerError
+from hanse_server.league_budget import LeagueBudget
+from hanse_server.league_ledger import LeagueLedger
+from hanse_server.league_ledger_file import LeagueLedgerError
 
 KEYS = {name: SigningKey.generate() for name in ("north", "south", "consent")}
 EVENT = ReleaseEvent(squared_sensitivity=100**2, variance_parameter=40_000**2, shares=2, size=50)
@@ -138,14 +141,14 @@ def test_runs_that_report_at_once_do_not_take_each_other_for_older(home: LeagueH
         ask(home, f"run-{number}")
         tell(home, service)
 
-    with ThreadPoolExecutor(3) as pool:
-        list(pool.map(run, range(9)))
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(run, range(18)))
     for partner in ("north", "south"):
         position, older = service.known(partner)
         assert older is None
-        assert position <= 18
+        assert position <= 36
     tell(home, service)
-    assert service.known("north") == (18, None)
+    assert service.known("north") == (36, None)
 
 
 @dataclass
@@ -173,19 +176,51 @@ def refusal(code: str) -> ConsentRefusedError:
 
 
 @pytest.mark.parametrize(
-    ("outcome", "error", "asked"),
+    ("outcome", "error", "is_said_again"),
     [
-        (BudgetOutcome.SHOW_LAST, ConsentAnswerInvalidError, 5),
-        (BudgetOutcome.OLDER_LEDGER, LeagueLedgerError, 1),
-        (refusal("BUDGET_REPORT_OUTDATED"), ConsentRefusedError, 5),
-        (refusal("BUDGET_REPORT_INVALID"), ConsentRefusedError, 1),
-        (ConsentUnavailableError("Gone.", "Start it."), ConsentUnavailableError, 1),
+        (BudgetOutcome.SHOW_LAST, ConsentAnswerInvalidError, True),
+        (BudgetOutcome.OLDER_LEDGER, LeagueLedgerError, False),
+        (refusal("BUDGET_REPORT_OUTDATED"), ConsentRefusedError, True),
+        (refusal("BUDGET_REPORT_INVALID"), ConsentRefusedError, False),
+        (ConsentUnavailableError("Gone.", "Start it."), ConsentUnavailableError, False),
     ],
 )
 def test_without_a_receipt_that_it_is_the_newest_nothing_starts(
-    home: LeagueHome, service: Service, outcome: BudgetOutcome | Exception, error: type[Exception], asked: int
+    home: LeagueHome,
+    service: Service,
+    monkeypatch: pytest.MonkeyPatch,
+    outcome: BudgetOutcome | Exception,
+    error: type[Exception],
+    is_said_again: bool,
 ) -> None:
+    monkeypatch.setattr(budget_reports, "_PATIENCE_S", 0.5)
     scripted = Scripted(budgets=service.budgets, centre=service.centre, outcome=outcome)
     with pytest.raises(error):
         tell(home, scripted)
-    assert scripted.asked == asked
+    assert (scripted.asked > 2) is is_said_again
+
+
+def test_a_clock_that_was_set_back_a_little_makes_no_ledger_an_older_one(
+    home: LeagueHome, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tell(home, service)
+    first = LeagueBudget.read(home)
+    read_before = first.report("north", centre="centre", before=first.reading.end)
+
+    class Behind(datetime):
+        """25 seconds ago."""
+
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> "Behind":
+            return cls.fromtimestamp((datetime.now(tz=UTC) - timedelta(seconds=25)).timestamp(), tz=tz)
+
+    monkeypatch.setattr(league_ledger, "datetime", Behind)
+    ask(home, "b")
+    tell(home, service)
+    assert service.known("north") == (2, None)
+    # What was read before, and comes after: held up, and nothing worse.
+    with pytest.raises(ConsentRefusedError) as refused:
+        service.report_league_budget(read_before)
+    assert refused.value.refusal_code == "BUDGET_REPORT_OUTDATED"
+    assert service.known("north") == (2, None)
+    tell(home, service)

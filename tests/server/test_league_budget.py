@@ -13,8 +13,10 @@ from hanse_privacy.accounting import epsilon_of
 from hanse_privacy.caps import BudgetExhaustedError
 from hanse_privacy.errors import InvalidValueError
 from hanse_privacy.identity import SigningKey
+from hanse_privacy.protocol import league_budget_report
 from hanse_privacy.protocol.league_budget_report import LeagueBudgetReport
-from hanse_privacy.protocol.ledger_report import MOST_RUNS_REPORTED
+from hanse_privacy.protocol.ledger_report import MOST_RUNS_REPORTED, LedgerPlace
+from hanse_privacy.protocol.ledger_statement import LedgerStatement, sign_statement
 from hanse_privacy.protocol.proposal import RunProposal
 from hanse_server import league_budget
 from hanse_server.commands import app
@@ -108,12 +110,41 @@ def test_each_partner_is_told_what_was_asked_of_it_and_what_a_person_lost(home: 
     assert north.ledger == south.ledger
 
 
+def test_a_run_that_its_unit_could_afford_and_a_person_cannot_is_refused(tmp_path: Path) -> None:
+    run = proposal("first")
+    unit, person = (epsilon_of(events, delta=DELTA) for events in (run.events(), run.events_of_a_person()))
+    home = written_league(tmp_path, **KEYS, epsilon=(unit + person) / 2)
+    with pytest.raises(BudgetExhaustedError):
+        begin(home, run)
+    begin(home, proposal("across", unit=ACROSS))
+
+
+def test_runs_are_counted_once_for_all_partners(home: LeagueHome) -> None:
+    found = {one.run: (one.partners, one.attempts) for one in LeagueBudget.read(home).runs}
+    assert found == {"first": (2, 2), "across": (2, 1), "lost": (1, 1)}
+
+
+def test_how_far_each_vault_had_come_by_its_own_word(home: LeagueHome) -> None:
+    assert said(home, "north").vault is None
+    north = KEYS["north"]
+    word = sign_statement(LedgerStatement(partner="north", position=3, head="ab" * 32), key=north)
+    LeagueLedger.of(home).take_statement(word, partner="north", key=north.public, answered=None)
+    told = said(home, "north").vault
+    assert told is not None
+    assert (told.key, told.ledger) == (north.public.fingerprint, LedgerPlace(position=3, head="ab" * 32))
+    assert said(home, "south").vault is None
+    # Nonsense in a vault's own word stops nobody's report.
+    odd = sign_statement(LedgerStatement(partner="south", position=3, head="odd"), key=KEYS["south"])
+    LeagueLedger.of(home).take_statement(odd, partner="south", key=KEYS["south"].public, answered=None)
+    assert said(home, "south").vault is None
+
+
 def test_what_is_left_for_one_run_is_what_the_ledger_lets_in(home: LeagueHome, tmp_path: Path) -> None:
-    left = LeagueBudget.read(home).person()
+    left = LeagueBudget.read(home).person
     spent, asked = left.spent_epsilon, epsilon_of(proposal("x").events_of_a_person(), delta=DELTA)
     for allowed in (spent * 1.01, spent + asked):
         written_league(tmp_path, **KEYS, epsilon=allowed)
-        remaining = LeagueBudget.read(home).person().remaining_epsilon
+        remaining = LeagueBudget.read(home).person.remaining_epsilon
         if asked <= remaining:
             begin(home, proposal(f"fits-{allowed:.0f}"))
         else:
@@ -124,18 +155,20 @@ def test_what_is_left_for_one_run_is_what_the_ledger_lets_in(home: LeagueHome, t
 
 def test_the_newest_runs_are_listed_and_all_are_counted(home: LeagueHome, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = said(home, "south")
-    monkeypatch.setattr(league_budget, "MOST_RUNS_REPORTED", 2)
-    cut = said(home, "south")
+    for module in (league_budget, league_budget_report):
+        monkeypatch.setattr(module, "MOST_RUNS_REPORTED", 2)
+    cut, north = said(home, "south"), said(home, "north")
     assert ([one.run for one in cut.runs], cut.earlier_runs) == (["across", "lost"], 1)
     assert (cut.person, cut.epsilon_asked) == (whole.person, whole.epsilon_asked)
+    assert ([one.run for one in north.runs], north.earlier_runs) == (["first", "across"], 0)
 
 
 def test_the_command_shows_requested_spent_and_left(home: LeagueHome) -> None:
     shown = CliRunner().invoke(app, ["budget", "--home", str(home.root)], env={"COLUMNS": "200"})
     assert shown.exit_code == 0
     text, found = " ".join(shown.output.split()), LeagueBudget.read(home)
-    person = found.person()
-    numbers = (person.spent_epsilon, person.remaining_epsilon, *(one.epsilon_of_a_person for one in found.runs()))
+    person = found.person
+    numbers = (person.spent_epsilon, person.remaining_epsilon, *(one.epsilon_of_a_person for one in found.runs))
     for words in (*(f"{number:.3f}" for number in numbers), "50.000", "unknown", "all together", "every partner"):
         assert words in text
     printed = CliRunner().invoke(app, ["budget", "--home", str(home.root), "--json"])
@@ -167,6 +200,7 @@ def test_a_league_without_a_cap_is_none(home: LeagueHome) -> None:
         ("epsilon_asked", {"epsilon_asked": float("inf")}),
         ("runs", {"runs": [{"run": "a"}]}),
         ("earlier_runs", {"earlier_runs": -1}),
+        ("earlier_runs must be 0", {"earlier_runs": 1}),
         ("customers", {"customers": 17}),
         ("before must not be after", {"before": {"position": 99, "head": "ab" * 32}}),
     ],

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from hanse_privacy.accounting import ReleaseEvent, epsilon_of
-from hanse_privacy.caps import BudgetExhaustedError, Cap, Charge
+from hanse_privacy.accounting import ReleaseEvent, epsilon_as_shown, epsilon_of
+from hanse_privacy.caps import BudgetExhaustedError, Cap, Charge, state
 from hanse_privacy.errors import HanseError, SignatureInvalidError
 from hanse_privacy.identity import SigningKey
 from hanse_privacy.protocol.ledger_statement import (
@@ -22,7 +22,8 @@ from hanse_privacy.protocol.ledger_statement import (
     sign_statement,
 )
 from hanse_privacy.units import PrivacyBudget
-from hanse_server.league_ledger import LeagueLedger, LeagueLedgerError, LedgersDisagreeError
+from hanse_server.league_ledger import LeagueLedger, LedgersDisagreeError
+from hanse_server.league_ledger_file import LeagueLedgerError
 from hanse_server.league_spending import PartnerSpending, events_of_a_person, spending
 
 NORTH, SOUTH = SigningKey.generate(), SigningKey.generate()
@@ -248,9 +249,95 @@ def test_entries_are_a_chain(book: LeagueLedger, tmp_path: Path) -> None:
         connection.execute("UPDATE asked SET shares = 1 WHERE round = 2 AND partner = 'north'")
     changed = opened(tmp_path / "ledger.db").read()
     assert [changed.place(place.position) == place for place in places] == [True, False, False]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE asked SET partner = 'west' WHERE partner = 'north'",
+        "UPDATE asked SET vaults_of_unit = 2 WHERE partner = 'north'",
+        "UPDATE asked SET asked_at = '2026-01-01T00:00:00+00:00' WHERE partner = 'north'",
+        "UPDATE asked SET run = 'b'",
+        "UPDATE asked SET variance_parameter = '99' WHERE partner = 'north'",
+        "DELETE FROM asked WHERE partner = 'north'",
+    ],
+)
+def test_every_change_of_an_entry_is_one_of_its_digest(book: LeagueLedger, tmp_path: Path, change: str) -> None:
+    book.ask(BOTH, charge(), vaults_of_unit=1)
+    end = book.read().end
     with closing(sqlite3.connect(tmp_path / "ledger.db")) as connection, connection:
-        connection.execute("DELETE FROM asked WHERE round = 1 AND partner = 'north'")
-    assert opened(tmp_path / "ledger.db").read().place(2) != places[0]
+        connection.execute(change)
+    assert opened(tmp_path / "ledger.db").read().place(2) != end
+
+
+def test_an_entry_that_cannot_be_read_is_named_as_such(book: LeagueLedger, tmp_path: Path) -> None:
+    book.ask(BOTH, charge(), vaults_of_unit=1)
+    with closing(sqlite3.connect(tmp_path / "ledger.db")) as connection, connection:
+        connection.execute("UPDATE asked SET squared_sensitivity = 'much' WHERE partner = 'north'")
+    for use in (book.read, lambda: book.ask(BOTH, charge(run="b"), vaults_of_unit=1)):
+        with pytest.raises(LeagueLedgerError, match="altered"):
+            use()
+
+
+def test_an_attempt_is_asked_for_on_one_set_of_terms(book: LeagueLedger) -> None:
+    book.ask(["north"], charge(), vaults_of_unit=2)
+    dearer = replace(charge(), event=replace(EVENT, squared_sensitivity=10**9))
+    for other, vaults in ((charge(), 1), (dearer, 2)):
+        for partners in (["north"], ["south"], BOTH):
+            with pytest.raises(LeagueLedgerError, match="other terms"):
+                book.ask(partners, other, vaults_of_unit=vaults)
+    assert len(book.read().asked) == 1
+
+
+def test_a_roster_that_is_asked_in_parts_weighs_as_a_whole(tmp_path: Path) -> None:
+    one, two = (epsilon_of([event], delta=1e-6) for event in (EVENT, TWICE))
+    narrow = opened(tmp_path / "narrow.db", epsilon=(one + two) / 2)
+    narrow.ask(["north"], charge(), vaults_of_unit=1)
+    with pytest.raises(BudgetExhaustedError):
+        narrow.ask(["south"], charge(), vaults_of_unit=1)
+    # As a whole, and not the part once more beside it.
+    wide = opened(tmp_path / "wide.db", epsilon=two * 1.001)
+    wide.ask(["north"], charge(), vaults_of_unit=1)
+    wide.ask(["south"], charge(), vaults_of_unit=1)
+    assert of_a_person(wide) == (TWICE,)
+
+
+def test_whoever_is_at_fewer_partners_than_a_unit_may_be_weighs_less(book: LeagueLedger) -> None:
+    book.ask(BOTH, charge(), vaults_of_unit=4)
+    (half,) = of_a_person(book)
+    assert half.squared_sensitivity * 4 == EVENT.squared_sensitivity
+
+
+@pytest.mark.parametrize("epsilon", [60.0, 200.0, 1000.0])
+def test_a_cap_that_promises_nothing_is_kept_all_the_same(tmp_path: Path, epsilon: float) -> None:
+    """Beyond what can be stated exactly, too, the refusal has its numbers, and what is left is what is let in."""
+    loud = replace(charge(), event=replace(EVENT, squared_sensitivity=int(160_000 * epsilon / 30)))
+    book = opened(tmp_path / "ledger.db", epsilon=epsilon)
+    cap = Cap(name="person", budget=PrivacyBudget(epsilon=epsilon, delta=1e-6))
+    for number in range(1, 500):
+        one = replace(loud, attempt=number)
+        left, costs_alone = state(cap, of_a_person(book)).remaining_epsilon, epsilon_as_shown([one.event], delta=1e-6)
+        if left < costs_alone:
+            with pytest.raises(BudgetExhaustedError, match=rf"person cap of {epsilon:.3f}"):
+                book.ask(["north"], one, vaults_of_unit=1)
+            break
+        book.ask(["north"], one, vaults_of_unit=1)
+    spent = state(cap, of_a_person(book)).spent_epsilon
+    assert 0.9 * epsilon < spent <= epsilon
+
+
+def test_what_was_spent_before_there_was_a_cap_is_shown_however_much(tmp_path: Path) -> None:
+    loud = replace(charge(), event=replace(EVENT, squared_sensitivity=4000**2))
+    opened(tmp_path / "ledger.db", epsilon=1000.0).ask(["north"], loud, vaults_of_unit=1)
+    book = opened(tmp_path / "ledger.db", epsilon=1.0)
+    assert costs(book)[0].epsilon > 50
+    with pytest.raises(BudgetExhaustedError):
+        book.ask(["north"], charge(run="b"), vaults_of_unit=1)
+
+
+def test_many_may_open_a_ledger_that_is_not_there_yet(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda number: opened(tmp_path / f"{number // 8}.db").read(), range(64)))
 
 
 def test_a_later_reading_has_all_of_an_earlier_one(book: LeagueLedger) -> None:

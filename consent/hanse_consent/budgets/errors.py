@@ -1,4 +1,4 @@
-"""Why a vault's word on its budget is not taken."""
+"""Why a word on a budget is not taken."""
 
 from http import HTTPStatus
 

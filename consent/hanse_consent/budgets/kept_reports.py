@@ -21,9 +21,9 @@ _NOTHING_YET = b""
 class KeptReports:
     """The last report of every signer about every controller.
 
-    Guarantee: each report that is taken is of a ledger that still has the entry with which the one before ended, as
-    far as SHA-256 is collision-resistant. So one whose ledger was set back, or replaced, gets no receipt however much
-    it adds to it.
+    Guarantee, for a signer that computes its reports from its ledger: each report that is taken is of a ledger that
+    still has the entry with which the one before ended, as far as SHA-256 is collision-resistant. So a ledger that was
+    set back, or replaced, gets no receipt however much is added to it. (A signer that lies can repeat that entry.)
 
     Args:
         database: Where they are kept.
@@ -109,7 +109,9 @@ def _locked(session: Session, report: LedgerReport, *, signer_key: str, received
         connection.execute(sqlite.insert(KeptReport).values(fresh).on_conflict_do_nothing())
     else:
         connection.execute(postgresql.insert(KeptReport).values(fresh).on_conflict_do_nothing())
-    query = select(KeptReport).where(KeptReport.controller == report.partner, KeptReport.signer_key == signer_key)
+    query = select(KeptReport).where(
+        KeptReport.controller == report.partner, KeptReport.kind == report.kind, KeptReport.signer_key == signer_key
+    )
     return session.exec(query.with_for_update()).one()
 
 

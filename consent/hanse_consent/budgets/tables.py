@@ -10,10 +10,10 @@ class KeptReport(SQLModel, table=True):
     __tablename__ = "budget_report"
 
     controller: str = Field(primary_key=True, max_length=40)
+    kind: str = Field(primary_key=True, max_length=40)
+    """The document's."""
     signer_key: str = Field(primary_key=True, max_length=64)
     """Fingerprint of the key that signed it."""
-    kind: str = Field(max_length=40)
-    """The document's."""
     position: int = Field(sa_column=Column(BigInteger, nullable=False))
     """Of the ledger's last entry."""
     head: str = Field(max_length=64)

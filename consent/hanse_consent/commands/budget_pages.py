@@ -9,7 +9,14 @@ from rich.text import Text
 
 from hanse_consent.budgets.bodies import BudgetPage, VaultBudgetBody
 from hanse_consent.commands.budget_words import fit, heard
-from hanse_consent.commands.league_budget_pages import disagreements, league_beside, league_tables, said_by
+from hanse_consent.commands.league_budget_pages import (
+    disagreements,
+    league_beside,
+    league_tables,
+    newest_of_each_centre,
+    said_by,
+    shorter_than_before,
+)
 from hanse_privacy.budget_tables import budget_tables
 from hanse_privacy.protocol.budget_report import BudgetReport
 from hanse_privacy.protocol.ledger_report import ReportedCap
@@ -63,7 +70,7 @@ def budget_beside(page: BudgetPage, terms: RunProposal, *, now: datetime) -> Ite
             takes = _takes(cap, report, terms, remaining=remaining)
             yield "cap", f"{spent}, {remaining:.3f} left for one run; {takes}"
     recipients = {recipient.name for recipient in terms.recipients}
-    for league in page.leagues:
+    for league in newest_of_each_centre(page.leagues):
         if league.signed.document.centre in recipients:
             yield from league_beside(league, terms)
     for line in _disagreements(page):
@@ -84,6 +91,7 @@ def _takes(cap: ReportedCap, report: BudgetReport, terms: RunProposal, *, remain
 
 
 def _disagreements(page: BudgetPage) -> Iterator[str]:
-    for league in page.leagues:
+    yield from shorter_than_before(page.leagues)
+    for league in newest_of_each_centre(page.leagues):
         for vault in page.vaults:
             yield from disagreements(vault, league)

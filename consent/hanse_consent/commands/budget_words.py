@@ -28,11 +28,15 @@ def fit(events: Sequence[ReleaseEvent], *, delta: float, remaining: float) -> st
     if not events:
         return "this run takes nothing of it"
     try:
-        asked = epsilon_of(events, delta=delta)
+        return fit_of(epsilon_of(events, delta=delta), remaining=remaining)
     except InvalidValueError:
         return f"what this run would take cannot be said at δ = {delta:g}"
-    if abs(asked - remaining) <= _NEARLY * asked:
+
+
+def fit_of(epsilon: float, *, remaining: float) -> str:
+    """The same of what it would take."""
+    if abs(epsilon - remaining) <= _NEARLY * epsilon:
         fits = "about as much as is left"
     else:
-        fits = "it fits" if asked < remaining else "it does NOT fit"
-    return f"this run takes {asked:.3f} if no attempt is repeated: {fits}"
+        fits = "it fits" if epsilon < remaining else "it does NOT fit"
+    return f"this run takes {epsilon:.3f} if no attempt is repeated: {fits}"

@@ -4,11 +4,11 @@ No vault sees every run, so none knows what a person who is a customer of severa
 signs this for the consent service of each partner, whose officers read it beside their own vault's word.
 """
 
-from typing import ClassVar
+from typing import ClassVar, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from hanse_privacy.protocol.ledger_report import MOST_RUNS_REPORTED, Epsilon, LedgerReport, ReportedCap
+from hanse_privacy.protocol.ledger_report import MOST_RUNS_REPORTED, Epsilon, LedgerPlace, LedgerReport, ReportedCap
 from hanse_privacy.protocol.steps import Part
 from hanse_privacy.protocol.vocabulary import PartyName, RunId
 
@@ -29,6 +29,14 @@ class ReportedAsking(Part):
     """What the run has cost a person who is a customer of every partner of its roster."""
 
 
+class VaultsWord(Part):
+    """How far a vault's own ledger went by its last signed word to the centre."""
+
+    key: str = Field(max_length=64)
+    """Fingerprint of the vault's key."""
+    ledger: LedgerPlace
+
+
 class LeagueBudgetReport(LedgerReport):
     """All of it, at one moment."""
 
@@ -44,3 +52,12 @@ class LeagueBudgetReport(LedgerReport):
     """In the order in which they were first asked for."""
     earlier_runs: int = Field(ge=0)
     """So many more came before those listed; they are counted, too."""
+    vault: VaultsWord | None
+    """None if the vault never gave one under the key that the centre knows now."""
+
+    @model_validator(mode="after")
+    def _all_runs_are_listed_that_can_be(self) -> Self:
+        # Else runs could be left out that the vault paid for, and nobody would miss them.
+        if self.earlier_runs and len(self.runs) < MOST_RUNS_REPORTED:
+            raise ValueError(f"earlier_runs must be 0 where fewer than {MOST_RUNS_REPORTED} runs are listed")
+        return self

@@ -108,7 +108,7 @@ class BudgetOutcome(StrEnum):
 
 
 class BudgetReceipt(Document):
-    """The consent service's answer; signed, so that nobody else can tell a vault that its ledger is an older one."""
+    """The consent service's answer; signed, so that nobody else can tell anybody that its ledger is an older one."""
 
     kind: ClassVar[str] = "budget-receipt/1"
 

@@ -13,6 +13,7 @@ from hanse_privacy.protocol.question_steps import Grouping, Measure, Question
 from hanse_privacy.statistics.ranking import top as largest
 from hanse_server.carrying_out import carry_out
 from hanse_server.league import LeagueHome
+from hanse_server.league_ledger import LeagueLedger
 from hanse_server.questions.answer import Answer
 from hanse_server.questions.asking import question_proposal, settings_for_questions
 from hanse_server.questions.picture import answer_picture
@@ -134,6 +135,7 @@ def _ask(
     console.print(predict(proposal, step).in_words(), highlight=False, markup=False)
     if predict_only:
         return None
+    LeagueLedger.of(paths).require_room_for(proposal)
     if not yes:
         typer.confirm("Ask it?", abort=True)
     begin(paths, proposal)

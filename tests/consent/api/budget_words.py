@@ -75,6 +75,7 @@ def league_report(
             "epsilon_asked": 1.0,
             "runs": [run],
             "earlier_runs": 0,
+            "vault": None,
         }
     )
 

@@ -103,6 +103,7 @@ def league_report(
             "epsilon_asked": 1.0,
             "runs": [],
             "earlier_runs": 0,
+            "vault": None,
         }
     )
 
@@ -427,3 +428,12 @@ def test_what_is_no_word_of_this_centre_on_a_partner_here_is_refused(room: Room,
         send(room)
     for partner in ("north", "south"):
         assert room.leagues(partner) == room.kept(partner) == []
+
+
+def test_one_key_for_a_vault_and_a_centre_makes_no_word_the_others(room: Room) -> None:
+    room.keys["north"] = CENTRE
+    assert room.tell(Ledger()) is TAKEN
+    room.now += timedelta(seconds=1)
+    assert room.hear(league_report(Ledger(), at=room.now)).outcome is TAKEN
+    assert room.tell(Ledger("a")) is TAKEN
+    assert (room.kept(), room.leagues()) == ([(1, 1.0)], [("centre", 0, 8.0)])

@@ -102,6 +102,7 @@ def league(*runs: dict[str, Any], older: bool = False, centre: str = "centre", *
         "epsilon_asked": 1.375,
         "runs": list(runs) or [asking()],
         "earlier_runs": 0,
+        "vault": None,
     }
     said = {
         "received_at": (NOON + timedelta(hours=1)).isoformat(),
@@ -295,28 +296,76 @@ def test_an_older_ledger_of_a_league_is_a_warning_in_both_places() -> None:
     assert "WARNING" not in printed(league())
 
 
+def word(position: int, head: str = "ab", *, key: str = KEY.fingerprint) -> dict[str, Any]:
+    """What the vault told the centre of its own ledger; this service knows it up to entry 17."""
+    return {"key": key, "ledger": {"position": position, "head": head * 32}}
+
+
 @pytest.mark.parametrize(
-    ("runs", "changes", "words"),
+    ("runs", "vault", "words"),
     [
-        ([asking(asked=2)], {}, "paid for 3 attempts of run spring-1, and the centre centre says that it asked for 2"),
-        ([asking("other")], {}, "paid for 3 attempts of run spring-1, and the centre centre says that it asked for 0"),
-        ([asking(asked=4)], {}, ""),
-        # It may be among those that are left out.
-        ([asking("other")], {"earlier_runs": 1}, ""),
-        # Said before the vault paid, or perhaps so.
-        ([asking(asked=2)], {"said_at": (NOON + timedelta(seconds=60)).isoformat()}, ""),
+        # The centre knows all that the vault told here.
+        ([asking(asked=2)], word(17), ["paid for 3 attempts of run spring-1", "says that it asked for 2"]),
+        ([asking("other", answered=0)], word(18, "cd"), ["paid for 3 attempts of run spring-1", "asked for 0"]),
+        ([asking(asked=4)], word(17), []),
+        # The vault told more here.
+        ([asking(asked=2, answered=2)], word(16), []),
+        ([asking(asked=5, answered=4)], word(16), ["paid for 3 attempts of run spring-1", "had 4 answered"]),
+        ([asking(), asking("other")], word(17), ["paid for 0 attempts of run other", "had 2 answered"]),
+        ([asking(asked=5, answered=4)], word(18, "cd"), []),
+        # Two ledgers.
+        ([asking()], word(17, "cd"), ["told the centre centre of another ledger"]),
+        # The same attempts at another price.
+        ([asking(epsilon_asked=0.001)], word(17), ["cost ε = 1.250 by the vault, and 0.001 by the centre"]),
+        ([asking(epsilon_asked=1.25 + 1e-9)], word(17), []),
+        # Another vault's word says nothing of this one's, nor does none.
+        ([asking(asked=2)], word(17, key="SHA256:another"), []),
+        ([asking(asked=2)], None, []),
     ],
 )
 def test_vault_and_league_are_held_against_each_other(
-    runs: list[dict[str, Any]], changes: dict[str, Any], words: str
+    runs: list[dict[str, Any]], vault: dict[str, Any] | None, words: list[str]
 ) -> None:
-    found = league(*runs, **changes)
-    said = [line for name, line in of_league(found) if "WARNING" in line]
-    assert [words in line for line in said] == ([True] if words else [])
+    found = league(*runs, vault=vault)
+    said = [line for _, line in budget_beside(found, TERMS, now=NOON) if "WARNING" in line]
+    assert len(said) == (1 if words else 0)
+    for part in words:
+        assert part in said[0]
+        assert part in " ".join(printed(found).split())
     assert ("WARNING" in printed(found)) is bool(words)
 
 
+def test_a_centre_with_a_new_key_speaks_once_and_what_it_forgot_is_named() -> None:
+    now = league()
+    document = now.leagues[0].signed.document
+    earlier = now.leagues[0].model_copy(
+        update={
+            "signed": now.leagues[0].signed.model_copy(
+                update={
+                    "key": "SHA256:earlier",
+                    "document": document.model_copy(
+                        update={"ledger": document.ledger.model_copy(update={"position": 41})}
+                    ),
+                }
+            )
+        }
+    )
+    both = now.model_copy(update={"leagues": (*now.leagues, earlier)})
+    said = of_league(both)
+    assert [name for name, _ in said] == ["league", "person", "league"]
+    assert "under another key, SHA256:earlier, the centre centre spoke of a ledger up to entry 41" in said[2][1]
+    other_way = now.model_copy(update={"leagues": (earlier, *now.leagues)})
+    assert len(of_league(other_way)) == 2
+
+
+def test_a_run_dearer_than_can_be_stated_exactly_does_not_fit() -> None:
+    steps = [TERMS.payload()["steps"][0] | {"noise_multiplier": 0.25}]
+    loud = RunProposal.parse(TERMS.payload() | {"epsilon": 100.0, "delta": 1e-4, "steps": steps})
+    lines = dict(budget_beside(league(delta=1e-30), loud, now=NOON))
+    assert lines["person"].endswith("it does NOT fit")
+
+
 def test_a_league_in_tables() -> None:
-    said = " ".join(printed(league(asking(epsilon_requested=None, delta_requested=None), earlier_runs=7)).split())
-    for words in ("SHA256:centre", "6.500", "30.000", "22.000", "1.375", "1.250", "unknown", "7 earlier runs"):
+    said = " ".join(printed(league(asking(epsilon_requested=None, delta_requested=None))).split())
+    for words in ("SHA256:centre", "6.500", "30.000", "22.000", "1.375", "1.250", "unknown"):
         assert words in said

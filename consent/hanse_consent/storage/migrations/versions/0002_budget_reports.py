@@ -16,8 +16,8 @@ def upgrade() -> None:
     op.create_table(
         "budget_report",
         sa.Column("controller", sa.String(length=40), nullable=False),
-        sa.Column("signer_key", sa.String(length=64), nullable=False),
         sa.Column("kind", sa.String(length=40), nullable=False),
+        sa.Column("signer_key", sa.String(length=64), nullable=False),
         sa.Column("position", sa.BigInteger(), nullable=False),
         sa.Column("head", sa.String(length=64), nullable=False),
         sa.Column("said_us", sa.BigInteger(), nullable=False),
@@ -25,7 +25,7 @@ def upgrade() -> None:
         sa.Column("received_us", sa.BigInteger(), nullable=False),
         sa.Column("older_position", sa.BigInteger(), nullable=True),
         sa.Column("older_us", sa.BigInteger(), nullable=True),
-        sa.PrimaryKeyConstraint("controller", "signer_key"),
+        sa.PrimaryKeyConstraint("controller", "kind", "signer_key"),
     )
     separate_controllers("budget_report", numbered=False)
 
