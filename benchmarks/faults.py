@@ -5,7 +5,8 @@ attempt, fifty times at a random moment of a run; then the process that conducts
 Every masked vector that ever comes out of a vault's socket is kept and compared, over all restarts.
 
 - ``budget_errors``: entries of a vault's ledger that are lost, doubled, without an attempt or of another cost, attempts
-  that were answered and are not in it, and statements of ε that are not that of the entries.
+  that were answered and are not in it, and statements of ε that are not that of the entries; and of the league's
+  ledger, entries that are lost or changed, and attempts that a vault paid for which it did not charge.
 - ``reused_masks``: vectors that came out for an attempt (of a vault, run and round) beside the first.
 - ``repeat_errors``: attempts asked again after a restart that were neither sent as they were nor refused as void, or
   not the one of both that the point of death decides.

@@ -19,6 +19,7 @@ from reporting import Observations
 
 from faults_of_a_run.books import Books
 from faults_of_a_run.dying_centre import CentreDeath, CentrePoint, conduct_until_killed
+from faults_of_a_run.league_books import LeagueBooks
 from faults_of_a_run.league_under_fire import LeagueUnderFire
 from faults_of_a_run.noisy_sums import is_right
 from faults_of_a_run.vault_processes import forked_vault, forkserver
@@ -47,15 +48,17 @@ class CentreKills:
     """Killed runs that ended well when they were conducted again."""
     next_run_errors: int = 0
     books: dict[str, Books] = field(init=False)
+    league_books: LeagueBooks = field(init=False)
     _exact: NDArray[np.int64] | None = None
 
     def __post_init__(self) -> None:
         self.books = {partner: Books(self.league, partner) for partner in self.league.workshop.partners}
+        self.league_books = LeagueBooks(self.league)
 
     @property
     def budget_errors(self) -> int:
-        """Of both vaults."""
-        return sum(books.errors for books in self.books.values())
+        """Of both vaults and the league."""
+        return self.league_books.errors + sum(books.errors for books in self.books.values())
 
     def measure(self, points: Sequence[CentrePoint | None]) -> None:
         """Kill once for each point, none meaning a random moment; leaves no process behind.
@@ -143,6 +146,7 @@ class CentreKills:
     def _compare(self, run: RunProposal) -> None:
         for partner, books in self.books.items():
             books.compare(run, self.league.courier.answered(partner, run.run))
+            self.league_books.compare(run, partner, books.attempts(run.run))
 
     def _new_run(self, draft: str) -> RunProposal:
         return self.league.approve(self.league.propose(draft))

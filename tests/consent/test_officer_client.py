@@ -261,7 +261,7 @@ def test_a_session_from_beginning_to_end() -> None:
         "/v1/runs/spring-1/decisions": detail(spring),
         "/v1/runs/spring-1/revocations": detail(spring),
         "/v1/runs/spring-1/anonymity-findings": detail(spring),
-        "/v1/budgets": {"controller": "alster", "vaults": []},
+        "/v1/budgets": {"controller": "alster", "vaults": [], "leagues": []},
     }
     finding = AnonymityBody(
         controller="alster", epsilon=1.0, honest_minimum=1, audit="A-7", found_on=NOON.date(), valid_until=NOON
@@ -368,8 +368,14 @@ def test_a_list_that_is_none(page: Any) -> None:
 
 @pytest.mark.parametrize(
     "page",
-    [{"controller": "elbe", "vaults": []}, {"controller": "alster"}, {"controller": "alster", "vaults": [{}]}, []],
-    ids=["another controller's", "no vaults", "no vault", "no page"],
+    [
+        {"controller": "elbe", "vaults": [], "leagues": []},
+        {"controller": "alster"},
+        {"controller": "alster", "vaults": [{}], "leagues": []},
+        {"controller": "alster", "vaults": [], "leagues": [{}]},
+        [],
+    ],
+    ids=["another controller's", "no vaults", "no vault", "no league", "no page"],
 )
 def test_budgets_that_are_none(page: Any) -> None:
     with signed_in({"/v1/budgets": page}) as (session, _), pytest.raises(ConsentAnswerInvalidError):

@@ -286,7 +286,7 @@ def forget_budget(trial) -> None:
     It would refuse an older copy by itself; here it is about what else stops one.
     """
     with closing(sqlite3.connect(trial.workshop.consent / "consent.db", timeout=10)) as connection, connection:
-        connection.execute("DELETE FROM vault_budget WHERE controller = 'north'")
+        connection.execute("DELETE FROM budget_report WHERE controller = 'north'")
 
 
 class Copies:
