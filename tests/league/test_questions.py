@@ -15,6 +15,7 @@ from hanse_client.data.pseudonyms import PseudonymKey
 from hanse_client.vault.ledger_file import open_ledger
 from hanse_client.vault.policy import load_policy
 from hanse_demo.memory_league import MemoryLeague
+from hanse_privacy.caps import BudgetExhaustedError
 from hanse_privacy.command_line import build
 from hanse_privacy.protocol.proposal import RunProposal
 from hanse_server import carrying_out
@@ -30,13 +31,13 @@ WEEKS = ("--weeks", "10-40", "--epsilon", "1.5", "--yes")
 def asking(league: MemoryLeague, monkeypatch: pytest.MonkeyPatch) -> MemoryLeague:
     """The league, where officers approve at once and Flower's own ServerApp runs in this process."""
 
-    def approved(_services: object, *, proposal: RunProposal, **_others: Any) -> None:
+    def approved(_home: LeagueHome, *, proposal: RunProposal, **_others: Any) -> None:
         league.approve(proposal)
 
     def submitted(_home: LeagueHome, *, run: str) -> None:
         league.submit(run)
 
-    monkeypatch.setattr(carrying_out, "require_approval", approved)
+    monkeypatch.setattr(carrying_out, "seek_approval", approved)
     monkeypatch.setattr(carrying_out, "submit", submitted)
     return league
 
@@ -180,6 +181,16 @@ def test_a_person_who_does_not_confirm_asks_nothing(asking: MemoryLeague) -> Non
     done = CliRunner().invoke(build("ask"), [*words, str(asking.workshop.league.root)], input="n\n")
     assert done.exit_code == 1
     assert not (asking.workshop.league.root / "runs").exists()
+
+
+def test_a_question_that_a_person_cannot_afford_is_refused_before_anybody_confirms(asking: MemoryLeague) -> None:
+    file = asking.workshop.league.root / "league.toml"
+    file.write_text(file.read_text(encoding="utf-8").replace("epsilon = 15.0", "epsilon = 2.0"), encoding="utf-8")
+    words = ["ask", "count", "customers", "--weeks", "10-40", "--epsilon", "1.5", "--home"]
+    done = CliRunner().invoke(build("ask"), [*words, str(asking.workshop.league.root)], input="y\n")
+    assert isinstance(done.exception, BudgetExhaustedError)
+    assert "Ask it?" not in done.output
+    assert "the league's person cap of 2.000" in done.exception.what
 
 
 def test_a_vault_that_allows_no_questions_ends_the_run_unpaid(asking: MemoryLeague) -> None:
