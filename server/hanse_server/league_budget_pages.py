@@ -4,7 +4,9 @@ from dataclasses import asdict
 from typing import Any
 
 from rich.table import Table
+from rich.text import Text
 
+from hanse_privacy.terminal import plain
 from hanse_server.league_budget import LeagueBudget, RunSpending
 from hanse_server.league_spending import spending
 
@@ -40,7 +42,7 @@ def budget_tables(budget: LeagueBudget) -> tuple[Table, Table, Table]:
     runs = Table("run", "partners", "ε requested", "attempts asked", "ε of a person")
     for run in budget.runs:
         runs.add_row(
-            run.run,
+            _words(run.run),
             str(run.partners),
             f"{run.requested.epsilon:.3f}" if run.requested is not None else "unknown",
             str(run.attempts),
@@ -50,7 +52,11 @@ def budget_tables(budget: LeagueBudget) -> tuple[Table, Table, Table]:
     partners = Table("partner", "run", "attempts asked", "answered", "ε at most")
     for one in spending(budget.reading.asked, delta=budget.delta):
         partners.add_row(
-            one.partner, one.run or "all together", str(one.asked), str(one.answered), f"{one.epsilon:.3f}"
+            one.partner,
+            _words(one.run or "all together"),
+            str(one.asked),
+            str(one.answered),
+            f"{one.epsilon:.3f}",
         )
     partners.caption = "For one customer at that partner; what was asked counts, answered or not."
     return cap, runs, partners
@@ -65,3 +71,7 @@ def _run(run: RunSpending) -> dict[str, Any]:
         "attempts_asked": run.attempts,
         "epsilon_of_a_person": run.epsilon_of_a_person,
     }
+
+
+def _words(words: str) -> Text:
+    return Text(plain(words), overflow="fold")
