@@ -1,10 +1,29 @@
-"""A vault's budget for people: the caps, then the runs."""
+"""Budgets for people, on a terminal: a vault's caps and runs, and what a person may lose in a league."""
 
 from rich.table import Table
-from rich.text import Text
 
 from hanse_privacy.protocol.budget_report import BudgetReport
-from hanse_privacy.terminal import plain
+from hanse_privacy.protocol.ledger_report import ReportedCap
+from hanse_privacy.terminal import as_text
+
+_LOSSES_COMPOSE = "δ = {delta:g}. Losses compose: what is left is not the difference of what is allowed and spent."
+
+
+def person_table(person: ReportedCap, *, delta: float) -> Table:
+    """What all runs of a league together may cost a person who is a customer of every partner.
+
+    Args:
+        person: How the league's cap stands.
+        delta: At which ε is stated.
+    """
+    table = Table("of", "ε spent", "ε allowed", "ε left for one run", caption=_LOSSES_COMPOSE.format(delta=delta))
+    table.add_row(
+        "a person who is a customer of every partner",
+        f"{person.epsilon_spent:.3f}",
+        f"{person.epsilon_allowed:.3f}",
+        f"{person.epsilon_remaining:.3f}",
+    )
+    return table
 
 
 def budget_tables(report: BudgetReport) -> tuple[Table, Table]:
@@ -12,21 +31,19 @@ def budget_tables(report: BudgetReport) -> tuple[Table, Table]:
     caps = Table("cap", "of", "ε spent", "ε allowed", "ε left for one run", "renewed on")
     for cap in report.caps:
         caps.add_row(
-            _words(cap.name),
-            _words(str(cap.scope)),
+            as_text(cap.name),
+            as_text(str(cap.scope)),
             f"{cap.epsilon_spent:.3f}",
             f"{cap.epsilon_allowed:.3f}",
             f"{cap.epsilon_remaining:.3f}",
             str(cap.renewed_on) if cap.renewed_on is not None else "never",
         )
-    caps.caption = (
-        f"δ = {report.delta:g}. Losses compose: what is left is not the difference of what is allowed and spent."
-    )
+    caps.caption = _LOSSES_COMPOSE.format(delta=report.delta)
     runs = Table("run", "state", "ε requested", "ε spent", "attempts")
     for run in report.runs:
         runs.add_row(
-            _words(run.run),
-            _words(run.state),
+            as_text(run.run),
+            as_text(run.state),
             f"{run.epsilon_requested:.3f}" if run.epsilon_requested is not None else "unknown",
             f"{run.epsilon_spent:.3f}",
             str(run.attempts),
@@ -34,8 +51,3 @@ def budget_tables(report: BudgetReport) -> tuple[Table, Table]:
     if report.earlier_runs:
         runs.caption = f"{report.earlier_runs} earlier runs are left out; the caps count them."
     return caps, runs
-
-
-def _words(words: str) -> Text:
-    # As text, so that nothing in it is taken for markup.
-    return Text(plain(words), overflow="fold")

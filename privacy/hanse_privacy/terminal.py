@@ -1,5 +1,7 @@
 """Text that others wrote, made safe to print."""
 
+from rich.text import Text
+
 
 def plain(text: str) -> str:
     """The text on one line, without anything that a terminal would obey or that would turn its neighbours around.
@@ -8,3 +10,8 @@ def plain(text: str) -> str:
     square brackets is for the caller to switch off.
     """
     return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)
+
+
+def as_text(words: str) -> Text:
+    """The same for a table or a page: nothing in it is taken for markup, and what is too long is broken, never cut."""
+    return Text(plain(words), overflow="fold")

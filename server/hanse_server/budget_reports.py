@@ -35,68 +35,57 @@ def report_budget(services: Sequence[ServedPartners], *, home: LeagueHome) -> No
         LeagueLedgerError: If a service was told of a newer ledger, or of another one, before.
         HanseError: If a service does not answer, or the ledger cannot be read.
     """
-    centre, budget, wanted = home.load().centre.name, LeagueBudget.read(home), None
+    centre, teller = home.load().centre.name, _Teller(home)
     for served in services:
         for partner in served.partners:
-            telling = _Telling(served.service, partner, centre=centre, home=home)
-            # Most services were told last of one and the same entry.
-            budget, wanted = telling.tell(budget, wanted)
+            teller.tell(served.service, partner, centre=centre)
 
 
-class _Telling:
-    """One partner's service."""
+class _Teller:
+    """Tells one service after the other, and reads the ledger anew only where another run has overtaken it."""
 
-    def __init__(self, service: ConsentService, partner: str, *, centre: str, home: LeagueHome) -> None:
-        self._service = service
-        self._partner = partner
-        self._centre = centre
+    def __init__(self, home: LeagueHome) -> None:
         self._home = home
+        self._budget = LeagueBudget.read(home)
+        self._wanted: int | None = None
+        """The position that the last service wanted to see: most were told last of one and the same entry."""
 
-    def tell(self, budget: LeagueBudget, wanted: int | None) -> tuple[LeagueBudget, int | None]:
-        """Until it is taken.
-
-        Args:
-            budget: The ledger as it was read last.
-            wanted: The position that the service may want to see; none where nobody knows.
-
-        Returns:
-            Both, as they were when it was taken.
-        """
+    def tell(self, service: ConsentService, partner: str, *, centre: str) -> None:
+        """Until it is taken, or is not to be."""
         limit_s: float | None = None
-        last_refusal: ConsentRefusedError | None = None
         while True:
+            refused: ConsentRefusedError | None = None
             try:
-                receipt = self._service.report_league_budget(
-                    budget.report(self._partner, centre=self._centre, before=_shown(budget, wanted))
+                receipt = service.report_league_budget(
+                    self._budget.report(partner, centre=centre, before=self._shown())
                 )
             except ConsentRefusedError as error:
                 if error.refusal_code != _OVERTAKEN:
                     raise
-                last_refusal = error
+                refused = error
             else:
                 if receipt.outcome is BudgetOutcome.TAKEN:
-                    return budget, wanted
+                    return
                 if receipt.outcome is BudgetOutcome.OLDER_LEDGER:
                     raise LeagueLedgerError(
-                        f"The consent service of {self._partner} was told of a newer ledger of this league, or of"
-                        " another one.",
+                        f"The consent service of {partner} was told of a newer ledger of this league, or of another"
+                        " one.",
                         "Restore the newest ledger.db; until then no run starts.",
                     )
-                if receipt.last_position != wanted:
-                    wanted = receipt.last_position
+                if receipt.last_position != self._wanted:
+                    self._wanted = receipt.last_position
                     continue
-                last_refusal = None
             # Another run has reported meanwhile, so this ledger may have grown; or a clock is wrong.
             limit_s = time.monotonic() + _PATIENCE_S if limit_s is None else limit_s
             if time.monotonic() > limit_s:
-                raise last_refusal or ConsentAnswerInvalidError(
-                    f"The consent service of {self._partner} did not take the report of the league's budget.",
+                raise refused or ConsentAnswerInvalidError(
+                    f"The consent service of {partner} did not take the report of the league's budget.",
                     "If many runs start at once, start this one again; else look after the service.",
                 )
             time.sleep(_LONGEST_WAIT_S * secrets.randbelow(1000) / 1000)
-            budget = LeagueBudget.read(self._home)
+            self._budget = LeagueBudget.read(self._home)
 
-
-def _shown(budget: LeagueBudget, wanted: int | None) -> LedgerPlace:
-    place = budget.reading.place(wanted) if wanted is not None else None
-    return place if place is not None else budget.reading.end
+    def _shown(self) -> LedgerPlace:
+        reading = self._budget.reading
+        place = reading.place(self._wanted) if self._wanted is not None else None
+        return place if place is not None else reading.end

@@ -4,9 +4,10 @@ from dataclasses import asdict
 from typing import Any
 
 from rich.table import Table
-from rich.text import Text
 
-from hanse_privacy.terminal import plain
+from hanse_privacy.budget_tables import person_table
+from hanse_privacy.protocol.ledger_report import ReportedCap
+from hanse_privacy.terminal import as_text
 from hanse_server.league_budget import LeagueBudget, RunSpending
 from hanse_server.league_spending import spending
 
@@ -28,21 +29,11 @@ def budget_as_json(budget: LeagueBudget) -> dict[str, Any]:
 
 def budget_tables(budget: LeagueBudget) -> tuple[Table, Table, Table]:
     """For a terminal: the cap, the runs, the partners."""
-    person = budget.person
-    cap = Table("of", "ε spent", "ε allowed", "ε left for one run")
-    cap.add_row(
-        "a person who is a customer of every partner",
-        f"{person.spent_epsilon:.3f}",
-        f"{person.cap.budget.epsilon:.3f}",
-        f"{person.remaining_epsilon:.3f}",
-    )
-    cap.caption = (
-        f"δ = {budget.delta:g}. Losses compose: what is left is not the difference of what is allowed and spent."
-    )
+    cap = person_table(ReportedCap.of(budget.person, now=budget.reading.at), delta=budget.delta)
     runs = Table("run", "partners", "ε requested", "attempts asked", "ε of a person")
     for run in budget.runs:
         runs.add_row(
-            _words(run.run),
+            as_text(run.run),
             str(run.partners),
             f"{run.requested.epsilon:.3f}" if run.requested is not None else "unknown",
             str(run.attempts),
@@ -53,7 +44,7 @@ def budget_tables(budget: LeagueBudget) -> tuple[Table, Table, Table]:
     for one in spending(budget.reading.asked, delta=budget.delta):
         partners.add_row(
             one.partner,
-            _words(one.run or "all together"),
+            as_text(one.run or "all together"),
             str(one.asked),
             str(one.answered),
             f"{one.epsilon:.3f}",
@@ -71,7 +62,3 @@ def _run(run: RunSpending) -> dict[str, Any]:
         "attempts_asked": run.attempts,
         "epsilon_of_a_person": run.epsilon_of_a_person,
     }
-
-
-def _words(words: str) -> Text:
-    return Text(plain(words), overflow="fold")

@@ -9,7 +9,7 @@ import re
 import sqlite3
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from fractions import Fraction
 from pathlib import Path
 from typing import Self
@@ -18,10 +18,9 @@ from hanse_privacy.accounting import ReleaseEvent, rho_for, total_rho
 from hanse_privacy.caps import Cap, CapOwner, Charge, exhausted
 from hanse_privacy.errors import HanseError
 from hanse_privacy.identity import PublicKey
-from hanse_privacy.protocol.ledger_report import LedgerPlace
+from hanse_privacy.protocol.ledger_report import LedgerPlace, said_after
 from hanse_privacy.protocol.ledger_statement import open_statement
 from hanse_privacy.protocol.proposal import RunProposal
-from hanse_privacy.protocol.signed_request import TIME_TOLERANCE
 from hanse_server.league import LeagueHome
 from hanse_server.league_ledger_file import (
     LeagueLedgerError,
@@ -225,10 +224,8 @@ class LeagueLedger:
     def _later(self, connection: sqlite3.Connection) -> datetime:
         """Now, or a moment after the last reading, if the clock was set back a little since."""
         row = connection.execute("SELECT at FROM reading").fetchone()
-        now = self._clock().astimezone(UTC)
         last = datetime.fromisoformat(row[0]) if row is not None else None
-        if last is not None and now <= last <= now + TIME_TOLERANCE:
-            now = last + timedelta(microseconds=1)
+        now = said_after(last, now=self._clock().astimezone(UTC))
         connection.execute("INSERT OR REPLACE INTO reading VALUES (1, ?)", (now.isoformat(),))
         return now
 

@@ -14,7 +14,6 @@ from written_league import written_league
 from hanse_consent.budgets.kept_reports import KeptReports
 from hanse_consent.budgets.receiving import Budgets
 from hanse_consent.errors import ConsentAnswerInvalidError, ConsentRefusal, ConsentRefusedError, ConsentUnavailableError
-from hanse_consent.runs.standing import RunOutcome, RunReport
 from hanse_consent.storage.database import Database
 from hanse_privacy.accounting import ReleaseEvent
 from hanse_privacy.caps import Charge
@@ -53,15 +52,6 @@ class Service:
         """Where the ledger ended by the last word, and by an older one that was refused."""
         (league,) = self.budgets.page(partner).leagues
         return league.signed.document.ledger.position, league.older_ledger.position if league.older_ledger else None
-
-    def submit_run(self, signed_proposal: bytes) -> RunReport:
-        raise NotImplementedError
-
-    def run_state(self, run: str) -> RunReport:
-        raise NotImplementedError
-
-    def record_outcome(self, run: str, outcome: RunOutcome) -> RunReport:
-        raise NotImplementedError
 
 
 @pytest.fixture

@@ -142,10 +142,11 @@ def test_how_far_each_vault_had_come_by_its_own_word(home: LeagueHome) -> None:
 def test_what_is_left_for_one_run_is_what_the_ledger_lets_in(home: LeagueHome, tmp_path: Path) -> None:
     left = LeagueBudget.read(home).person
     spent, asked = left.spent_epsilon, epsilon_of(proposal("x").events_of_a_person(), delta=DELTA)
-    for allowed in (spent * 1.01, spent + asked):
+    for allowed, fits in ((spent * 1.01, False), (spent + asked, True)):
         written_league(tmp_path, **KEYS, epsilon=allowed)
         remaining = LeagueBudget.read(home).person.remaining_epsilon
-        if asked <= remaining:
+        assert (asked <= remaining) is fits
+        if fits:
             begin(home, proposal(f"fits-{allowed:.0f}"))
         else:
             with pytest.raises(BudgetExhaustedError, match="Run next asks for"):

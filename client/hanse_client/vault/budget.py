@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 
 from hanse_client.vault.home import NodeHome
 from hanse_client.vault.ledger_file import open_ledger
@@ -10,9 +10,8 @@ from hanse_client.vault.policy import Policy, load_policy
 from hanse_client.vault.run_register import RunRegister, RunStanding
 from hanse_privacy.ledger import LedgerEnd, PrivacyLedger, RunCost
 from hanse_privacy.protocol.budget_report import BudgetReport, ReportedRun
-from hanse_privacy.protocol.ledger_report import MOST_RUNS_REPORTED, LedgerPlace, ReportedCap
+from hanse_privacy.protocol.ledger_report import MOST_RUNS_REPORTED, LedgerPlace, ReportedCap, said_after
 from hanse_privacy.protocol.proposal import RunProposal
-from hanse_privacy.protocol.signed_request import TIME_TOLERANCE
 from hanse_privacy.units import PrivacyBudget
 
 _UNKNOWN = "unknown"
@@ -86,7 +85,7 @@ class BudgetReader:
         return BudgetReport.parse(
             {
                 "partner": self._policy.node.partner,
-                "said_at": _later_than(said_before, now=now.astimezone(UTC)),
+                "said_at": said_after(said_before, now=now.astimezone(UTC)),
                 "ledger": end,
                 "before": end if before is None else before,
                 "delta": self._policy.limits.delta,
@@ -141,10 +140,3 @@ def read_budget(home: NodeHome) -> BudgetReport:
         clock=lambda: datetime.now(tz=UTC),
     )
     return reader.read()
-
-
-def _later_than(before: datetime | None, *, now: datetime) -> datetime:
-    if before is None or before - now > TIME_TOLERANCE:
-        # Further back no request would be accepted: then the earlier time was the wrong one.
-        return now
-    return max(now, before + timedelta(microseconds=1))

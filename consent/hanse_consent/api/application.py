@@ -37,7 +37,7 @@ from hanse_consent.cohorts.issuing import ManifestIssuer
 from hanse_consent.cohorts.membership import Memberships
 from hanse_consent.cohorts.reports import CohortReports
 from hanse_consent.cohorts.routes import cohort_routes
-from hanse_consent.configuration import CentrePin, ConsentConfiguration
+from hanse_consent.configuration import ConsentConfiguration
 from hanse_consent.decision_service import DecisionService
 from hanse_consent.finding_service import FindingService
 from hanse_consent.law.packs import LawPacks
@@ -195,7 +195,8 @@ def _run_routers(
 ) -> Iterator[APIRouter]:
     register = RunRegister(parts.database, now=parts.now)
     checker = ProposalChecker(registry=parts.store.registry, packs=parts.packs, approval_lasts=APPROVAL_LASTS)
-    centre = parts.configuration.centre
+    pinned = parts.configuration.centre
+    centres = {} if pinned is None else {pinned.name: pinned.key}
     approvals = Approvals(register, checker=checker, key=parts.key, now=parts.now)
     source = StoreCohorts(store=parts.store, decisions=decisions, members=MemberCache(parts.store), metrics=metrics)
     issuer = ManifestIssuer(
@@ -210,7 +211,7 @@ def _run_routers(
     yield run_routes(
         RunParts(
             register=register,
-            proposals=Proposals(register, checker=checker, centres={} if centre is None else {centre.name: centre.key}),
+            proposals=Proposals(register, checker=checker, centres=centres),
             decisions=Decisions(register, checker=checker),
             approvals=approvals,
         ),
@@ -226,11 +227,7 @@ def _run_routers(
     budgets = Budgets(
         KeptReports(database=parts.database, key=parts.key, now=parts.now),
         # A centre has no vault.
-        key_of_vault=lambda party: None if _is(centre, party) else doors.access.key_of(party),
-        key_of_centre=lambda party: centre.key if centre is not None and _is(centre, party) else None,
+        key_of_vault=lambda party: None if party in centres else doors.access.key_of(party),
+        key_of_centre=centres.get,
     )
     yield budget_routes(authenticator=doors.nodes, people=doors.people, budgets=budgets)
-
-
-def _is(centre: CentrePin | None, party: str) -> bool:
-    return centre is not None and party == centre.name

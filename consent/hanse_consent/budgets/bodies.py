@@ -23,39 +23,39 @@ class OlderLedger(_Body):
     """When it last did."""
 
 
-class SignedReport(_Body):
+class _Signed(_Body):
+    key: str
+    """Fingerprint of the key that signed it."""
+    signature: str
+    """Ed25519 over the document's canonical form, base64."""
+
+
+class SignedReport(_Signed):
     """A report as its vault signed it: anybody who has the vault's key can verify it."""
 
     document: BudgetReport
-    key: str
-    """Fingerprint of the vault's key."""
-    signature: str
-    """Ed25519 over the document's canonical form, base64."""
 
 
-class VaultBudgetBody(_Body):
-    """What one vault said last."""
-
-    received_at: datetime
-    older_ledger: OlderLedger | None
-    signed: SignedReport
-
-
-class SignedLeagueReport(_Body):
+class SignedLeagueReport(_Signed):
     """A report as the league's centre signed it: anybody who has the centre's key can verify it."""
 
     document: LeagueBudgetReport
-    key: str
-    """Fingerprint of the centre's key."""
-    signature: str
-    """Ed25519 over the document's canonical form, base64."""
 
 
-class LeagueBudgetBody(_Body):
-    """What one centre said last of what it asked of the controller's vault, and of what a person has lost in all."""
-
+class _Kept(_Body):
     received_at: datetime
     older_ledger: OlderLedger | None
+
+
+class VaultBudgetBody(_Kept):
+    """What one vault said last."""
+
+    signed: SignedReport
+
+
+class LeagueBudgetBody(_Kept):
+    """What one centre said last of what it asked of the controller's vault, and of what a person has lost in all."""
+
     signed: SignedLeagueReport
 
 

@@ -21,7 +21,7 @@ from hanse_privacy.budget_tables import budget_tables
 from hanse_privacy.protocol.budget_report import BudgetReport
 from hanse_privacy.protocol.ledger_report import ReportedCap
 from hanse_privacy.protocol.proposal import RunProposal
-from hanse_privacy.terminal import plain
+from hanse_privacy.terminal import as_text, plain
 
 _WHEN = "it does when it starts, and before it asks for an approval"
 
@@ -30,17 +30,17 @@ def budget_page(page: BudgetPage) -> Group:
     """All that a controller's vaults and its leagues' centres last said."""
     parts: list[Text | Table] = []
     if not page.vaults:
-        parts.append(Text(plain(f"{page.controller}: no vault has reported its budget yet: {_WHEN}.")))
+        parts.append(as_text(f"{page.controller}: no vault has reported its budget yet: {_WHEN}."))
     for vault in page.vaults:
         parts.append(Text(plain(f"Vault of {page.controller}, key {vault.signed.key}"), style="bold"))
-        parts += [Text(plain(line)) for line in _said(vault)]
+        parts += [as_text(line) for line in _said(vault)]
         parts += budget_tables(vault.signed.document)
     for league in page.leagues:
         centre = league.signed.document.centre
         parts.append(Text(plain(f"League, by the word of its centre {centre}, key {league.signed.key}"), style="bold"))
-        parts += [Text(plain(line)) for line in said_by(league)]
+        parts += [as_text(line) for line in said_by(league)]
         parts += league_tables(league.signed.document)
-    parts += [Text(plain(line)) for line in _disagreements(page)]
+    parts += [as_text(line) for line in _disagreements(page)]
     return Group(*parts)
 
 

@@ -4,14 +4,14 @@ import math
 from collections.abc import Iterator, Sequence
 
 from rich.table import Table
-from rich.text import Text
 
 from hanse_consent.budgets.bodies import LeagueBudgetBody, VaultBudgetBody
 from hanse_consent.commands.budget_words import fit_of, heard
 from hanse_privacy.accounting import epsilon_as_shown
+from hanse_privacy.budget_tables import person_table
 from hanse_privacy.protocol.league_budget_report import LeagueBudgetReport
 from hanse_privacy.protocol.proposal import RunProposal
-from hanse_privacy.terminal import plain
+from hanse_privacy.terminal import as_text
 
 _SAME = 1e-6
 """Sums in another order may differ by less."""
@@ -27,29 +27,20 @@ def said_by(league: LeagueBudgetBody) -> Iterator[str]:
 
 def league_tables(report: LeagueBudgetReport) -> tuple[Table, Table]:
     """For a terminal; its words may be anybody's, and are shown as they are."""
-    cap = Table("of", "ε spent", "ε allowed", "ε left for one run")
-    cap.add_row(
-        "a person who is a customer of every partner",
-        f"{report.person.epsilon_spent:.3f}",
-        f"{report.person.epsilon_allowed:.3f}",
-        f"{report.person.epsilon_remaining:.3f}",
-    )
-    cap.caption = (
-        f"δ = {report.delta:g}. A customer of {report.partner} alone has lost at most ε = {report.epsilon_asked:.3f}."
-    )
     runs = Table("run", "ε requested", "attempts asked", "answered", "ε here", "ε of a person")
     for run in report.runs:
         runs.add_row(
-            Text(plain(run.run), overflow="fold"),
+            as_text(run.run),
             f"{run.epsilon_requested:.3f}" if run.epsilon_requested is not None else "unknown",
             str(run.asked),
             str(run.answered),
             f"{run.epsilon_asked:.3f}",
             f"{run.epsilon_of_a_person:.3f}",
         )
+    runs.caption = f"A customer of {report.partner} alone has lost at most ε = {report.epsilon_asked:.3f}."
     if report.earlier_runs:
-        runs.caption = f"{report.earlier_runs} earlier runs are left out; they are counted, too."
-    return cap, runs
+        runs.caption += f" {report.earlier_runs} earlier runs are left out; they are counted, too."
+    return person_table(report.person, delta=report.delta), runs
 
 
 def league_beside(league: LeagueBudgetBody, terms: RunProposal) -> Iterator[tuple[str, str]]:

@@ -27,7 +27,7 @@ from hanse_consent.runs.events import (
 from hanse_consent.runs.standing import Ending, Finding, RunOutcome, RunStanding
 from hanse_privacy.protocol.proposal import RunProposal, Step
 from hanse_privacy.protocol.steps import Block
-from hanse_privacy.terminal import plain
+from hanse_privacy.terminal import as_text, plain
 
 _NOTHING = "–"
 _IN_COLUMNS = frozenset({"operation", "version", "purpose", "tier", "rounds", "noise_multiplier"})
@@ -47,13 +47,13 @@ def list_page(runs: Iterable[RunSummary]) -> Table:
     for run in runs:
         standing = run.standing
         table.add_row(
-            _text(run.run),
-            _text(standing.stage.value),
-            _text(f"{standing.officers_approved} of {standing.officers_needed}"),
-            _text(f"{run.epsilon:g}"),
-            _text(", ".join(run.purposes)),
-            _text(f"{run.submitted_at.astimezone(UTC):%Y-%m-%d}"),
-            _text(run.title),
+            as_text(run.run),
+            as_text(standing.stage.value),
+            as_text(f"{standing.officers_approved} of {standing.officers_needed}"),
+            as_text(f"{run.epsilon:g}"),
+            as_text(", ".join(run.purposes)),
+            as_text(f"{run.submitted_at.astimezone(UTC):%Y-%m-%d}"),
+            as_text(run.title),
         )
     return table
 
@@ -75,13 +75,13 @@ def run_page(detail: RunDetail, *, budget: BudgetPage, now: datetime) -> Group:
     parts.append(_heading("Events"))
     parts += [_event(number, event) for number, event in enumerate(detail.events, start=1)]
     # Last, so that it stands above the question whether to approve; unbroken, so that it can be copied.
-    parts += [_heading("Digest of the terms"), _text(f"  {terms.digest}")]
+    parts += [_heading("Digest of the terms"), as_text(f"  {terms.digest}")]
     return Group(*parts)
 
 
 def standing_line(standing: RunStanding) -> Text:
     """Where a run stands, in one line."""
-    return _text(standing.in_words())
+    return as_text(standing.in_words())
 
 
 def _standing(detail: RunDetail) -> Iterator[tuple[str, str]]:
@@ -133,12 +133,12 @@ def _steps(steps: Iterable[Step]) -> Table:
     for step in steps:
         rest = [f"{name} {_value(value)}" for name, value in step if name not in _IN_COLUMNS and value is not None]
         table.add_row(
-            _text(str(step.rounds)),
-            _text(f"{step.operation}/{step.version}"),
-            _text(step.purpose),
-            _text(step.tier.value),
-            _text(f"σ = {step.noise_multiplier}"),
-            _text("; ".join(rest)),
+            as_text(str(step.rounds)),
+            as_text(f"{step.operation}/{step.version}"),
+            as_text(step.purpose),
+            as_text(step.tier.value),
+            as_text(f"σ = {step.noise_multiplier}"),
+            as_text("; ".join(rest)),
         )
     return table
 
@@ -152,11 +152,11 @@ def _value(value: object) -> str:
 
 
 def _finding(finding: Finding) -> Text:
-    return _text(f"  {finding.rule} ({finding.article}), {finding.code}: {finding.what}")
+    return as_text(f"  {finding.rule} ({finding.article}), {finding.code}: {finding.what}")
 
 
 def _event(number: int, event: RunEvent) -> Text:
-    return _text(f"  {number}. {in_words(from_microseconds(event.at_us))}  {_what_happened(event)}")
+    return as_text(f"  {number}. {in_words(from_microseconds(event.at_us))}  {_what_happened(event)}")
 
 
 def _what_happened(event: RunEvent) -> str:
@@ -212,10 +212,6 @@ def _lines(pairs: Iterable[tuple[str, str]]) -> Padding:
     grid.add_column(overflow="fold")
     named = ""
     for name, value in pairs:
-        grid.add_row(name if name != named else "", _text(value))
+        grid.add_row(name if name != named else "", as_text(value))
         named = name
     return Padding(grid, (0, 0, 0, 2), expand=False)
-
-
-def _text(words: str) -> Text:
-    return Text(plain(words), overflow="fold")

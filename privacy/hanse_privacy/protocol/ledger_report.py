@@ -5,7 +5,7 @@ with: each report shows that entry. Who does not know which it is (after a start
 and is told which one is wanted.
 """
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, ClassVar, Self
 
@@ -13,6 +13,7 @@ from pydantic import Field, StringConstraints, model_validator
 
 from hanse_privacy.caps import CapStatement, Scope
 from hanse_privacy.protocol.documents import Document
+from hanse_privacy.protocol.signed_request import TIME_TOLERANCE
 from hanse_privacy.protocol.steps import Part
 from hanse_privacy.protocol.vocabulary import PartyName
 
@@ -94,6 +95,19 @@ class LedgerReport(Document):
         if self.before.position == self.ledger.position and self.before != self.ledger:
             raise ValueError("before and ledger must have one digest where they are one entry")
         return self
+
+
+def said_after(before: datetime | None, *, now: datetime) -> datetime:
+    """When a report is said that is to follow an earlier one, also where the clock was set back a little in between.
+
+    Args:
+        before: When the earlier one was said; none if there is none.
+        now: By the clock.
+    """
+    if before is None or before - now > TIME_TOLERANCE:
+        # Further back no request would be accepted: then the earlier time was the wrong one.
+        return now
+    return max(now, before + timedelta(microseconds=1))
 
 
 class BudgetOutcome(StrEnum):

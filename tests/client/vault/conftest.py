@@ -57,6 +57,8 @@ from hanse_server.drafting import complete, load_draft
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+import toy_vault
+
 SOURCE = Path(__file__).parents[3] / "examples" / "own_data"
 HANSE = str(Path(sys.executable).parent / "hanse")
 READY_TIMEOUT_S = 60.0
@@ -427,3 +429,17 @@ def trial(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trial]:
 @pytest.fixture(scope="session", name="run_hanse")
 def _run_hanse() -> Callable[..., subprocess.CompletedProcess[str]]:
     return run_hanse
+
+
+@pytest.fixture
+def node(tmp_path: Path) -> toy_vault.Node:
+    """A vault in this process, beside toys of all that it speaks with."""
+    return toy_vault.started(tmp_path, consent=toy_vault.ToyConsent(), data=toy_vault.ToyData())
+
+
+@pytest.fixture
+def terms(node: toy_vault.Node) -> RunProposal:
+    """A proposal that it has admitted."""
+    admitted = toy_vault.terms_of()
+    assert node.ask(admitted, 0).outcome is Outcome.DONE
+    return admitted

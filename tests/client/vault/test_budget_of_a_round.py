@@ -1,29 +1,14 @@
 """What a round says of the budget: before anything is paid, and after it, before rows are read."""
 
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
-from toy_vault import Node, ToyConsent, ToyData, started, terms_of
+from toy_vault import Node, terms_of
 
 from hanse_consent.errors import ConsentRefusedError, ConsentUnavailableError
 from hanse_privacy.protocol.ledger_report import BudgetOutcome
-from hanse_privacy.protocol.letters import (
-    Outcome,
-)
+from hanse_privacy.protocol.letters import Outcome
 from hanse_privacy.protocol.proposal import RunProposal
-
-
-@pytest.fixture
-def node(tmp_path: Path) -> Node:
-    return started(tmp_path, consent=ToyConsent(), data=ToyData())
-
-
-@pytest.fixture
-def terms(node: Node) -> RunProposal:
-    admitted = terms_of()
-    assert node.ask(admitted, 0).outcome is Outcome.DONE
-    return admitted
 
 
 def test_the_budget_is_reported_before_it_is_spent_and_before_rows_are_read(node: Node, terms: RunProposal) -> None:

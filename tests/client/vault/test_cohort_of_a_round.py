@@ -7,7 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from toy_vault import CUSTOMERS, Node, ToyConsent, ToyData, salted, started, terms_of
+from toy_vault import CUSTOMERS, Node, ToyData, salted, started, terms_of
 from written_terms import NOON
 
 from hanse_client.vault.cohort_rows import CohortRows
@@ -25,18 +25,6 @@ from hanse_privacy.protocol.manifest import (
     LeafAlgorithm,
 )
 from hanse_privacy.protocol.proposal import RunProposal
-
-
-@pytest.fixture
-def node(tmp_path: Path) -> Node:
-    return started(tmp_path, consent=ToyConsent(), data=ToyData())
-
-
-@pytest.fixture
-def terms(node: Node) -> RunProposal:
-    admitted = terms_of()
-    assert node.ask(admitted, 0).outcome is Outcome.DONE
-    return admitted
 
 
 def test_the_question_is_bound_to_the_admitted_proposal(node: Node, terms: RunProposal) -> None:
