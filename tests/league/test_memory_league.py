@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy.stats import chi2
 
 from hanse_client.data.pseudonyms import PseudonymKey
 from hanse_client.vault import operations
@@ -168,6 +169,7 @@ def test_a_vault_whose_policy_has_not_the_unit_takes_no_part(league: MemoryLeagu
 
 
 BLOCKS = ("rate", "breadth")
+_ONCE = 1e-9
 
 
 def require_noised_sum(
@@ -179,12 +181,13 @@ def require_noised_sum(
 ) -> None:
     """Two releases of the same sum must each lie about it, and apart, as far as the stated noise says.
 
-    A sum of n squared standard normal values has mean n and variance 2 n: six deviations of it are allowed.
+    A sum of n squared standard normal values is distributed as χ²: it may be as small, or as large, as it is once in
+    10⁹ times. (Six standard deviations to either side would let noise of half the size pass now and then.)
     """
 
     def require_spread(values: Mapping[str, np.ndarray], *, releases: int) -> None:
         scaled = np.concatenate([values[name] / deviations[name] for name in BLOCKS]) / math.sqrt(releases)
-        assert abs(float(scaled @ scaled) - len(scaled)) < 6 * math.sqrt(2 * len(scaled))
+        assert chi2.ppf(_ONCE, len(scaled)) < float(scaled @ scaled) < chi2.isf(_ONCE, len(scaled))
         assert np.abs(scaled).max() < 7
 
     for released in (first, second):
